@@ -1,0 +1,138 @@
+"""Train the pack's VAE: pictures of 8x8 pixels per latent cell, crisp at outlines, smooth to diffuse in."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from training.budget import Budget
+from training.data import SIZE, load_palettes, picture_pool
+
+LATENT_CHANNELS = 12
+
+
+def new_vae() -> AutoencoderKL:
+    """Thin at full resolution, because that is where a CPU spends its time."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 24, 48, 96),
+        layers_per_block=1,
+        latent_channels=LATENT_CHANNELS,
+        norm_num_groups=8,
+        sample_size=SIZE,
+        mid_block_add_attention=False,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
+
+
+def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
+    """L1 of pixels, of image gradients and of 8x8 means, (N, 3, H, W) in -1..1.
+
+    Gradients make outlines count as much as areas; means make the hue of areas count, which pixels alone learn last.
+    """
+    loss = F.l1_loss(output, target) + 2.0 * F.mse_loss(output, target)
+    means, wanted = F.avg_pool2d(output, 8), F.avg_pool2d(target, 8)
+    loss = loss + 1.5 * F.l1_loss(means, wanted) + 4.0 * F.mse_loss(means, wanted)
+    for axis in (2, 3):
+        loss = loss + 0.6 * F.l1_loss(output.diff(dim=axis), target.diff(dim=axis))
+    return loss
+
+
+def vae_loss(vae: AutoencoderKL, x: Tensor) -> Tensor:
+    """Reconstruction from the latent mean under a little fixed noise, latents held near unit size.
+
+    The noise makes neighbouring latents decode alike, which is what diffusion needs; a learned variance collapsed
+    to ignoring the latents within the first hundred steps.
+    """
+    latent = vae.encode(x).latent_dist.mean
+    noisy = latent + 0.1 * torch.randn_like(latent)
+    return reconstruction_loss(vae.decode(noisy).sample, x) + 1e-3 * (
+        latent.square().mean() - 1
+    ).clamp(min=0)
+
+
+def psnr(vae: AutoencoderKL, pictures: np.ndarray) -> float:
+    """Mean PSNR in dB of reconstructions of (N, H, W, 3) uint8 pictures from the latent mean."""
+    values = []
+    with torch.inference_mode():
+        for picture in pictures:
+            x = as_tensor(picture[None])
+            y = vae.decode(vae.encode(x).latent_dist.mode()).sample.clamp(-1, 1)
+            values.append(10 * np.log10(4.0 / F.mse_loss(y, x).item()))
+    return float(np.mean(values))
+
+
+def as_tensor(pictures: np.ndarray) -> Tensor:
+    """(N, H, W, 3) uint8 to (N, 3, H, W) floats in -1..1."""
+    x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    return x.float().div_(127.5).sub_(1).contiguous()
+
+
+def train(
+    folder: Path, seconds: float, seed: int, pool_size: int, pixels: int = 65536
+) -> AutoencoderKL:
+    """Train for `seconds`, saving to `folder`/vae every few hundred steps.
+
+    Crops of `pixels` in all a step: small ones first, for variety, then larger ones, whose statistics are nearer to
+    those that the group norms will meet in whole pictures.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    palettes = load_palettes()
+    pool = picture_pool(palettes, np.random.default_rng(seed + 1), pool_size)
+    held_out = picture_pool(palettes, np.random.default_rng(seed + 2), 48)
+    resumed = (folder / "vae").exists()
+    vae = AutoencoderKL.from_pretrained(folder / "vae").train() if resumed else new_vae()
+    optimizer = torch.optim.AdamW(vae.parameters(), betas=(0.9, 0.98), weight_decay=1e-3)
+    budget = Budget(seconds, 1.5e-3, folder / "vae.log.jsonl", warmup_steps=60)
+    while budget.next_step(optimizer):
+        crop = 64 if budget.elapsed < 0.55 * seconds else 128
+        batch = pixels // crop**2
+        which = rng.integers(len(pool), size=batch)
+        corner = rng.integers(0, SIZE - crop + 1, size=(batch, 2))
+        crops = np.stack(
+            [pool[i, y : y + crop, x : x + crop] for i, (y, x) in zip(which, corner, strict=True)]
+        )
+        if rng.random() < 0.5:
+            crops = crops[:, :, ::-1]
+        x = as_tensor(crops)
+        loss = vae_loss(vae, x)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        budget.note(loss.item())
+        if budget.step % 300 == 0:
+            vae.eval()
+            print("held-out PSNR", round(psnr(vae, held_out), 2), flush=True)
+            vae.train()
+            vae.save_pretrained(folder / "vae")
+    vae.eval()
+    print("held-out PSNR", round(psnr(vae, held_out), 2), flush=True)
+    vae.register_to_config(scaling_factor=latent_scale(vae, pool[:96]))
+    vae.save_pretrained(folder / "vae")
+    return vae
+
+
+def latent_scale(vae: AutoencoderKL, pictures: np.ndarray) -> float:
+    """What latents are multiplied by so that their standard deviation is 1."""
+    with torch.inference_mode():
+        latents = torch.cat([vae.encode(as_tensor(p[None])).latent_dist.mode() for p in pictures])
+    return 1.0 / float(latents.std())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/starter"))
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--pool", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    train(args.out, args.minutes * 60, args.seed, args.pool)
