@@ -13,7 +13,7 @@ from training.world import Rng, Scene, draw_scene, rasterise, wobble
 
 SIZE = 256  # px, of every picture the pack is trained on
 REFERENCE = 128  # px, of the pictures the style encoder sees
-LINE_WIDTH = 2  # px, of outlines at SIZE
+LINE_WIDTH = 1  # px, of outlines at SIZE
 
 LIBRARY = Path(__file__).parents[1] / "styles/library"
 

@@ -176,7 +176,7 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int, resum
     scheduler = new_scheduler()
     parameters = [*unet.parameters(), *controlnet.parameters()]
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01)
-    budget = Budget(seconds, 8e-4, folder / "diffusion.log.jsonl", warmup_steps=150)
+    budget = Budget(seconds, 7e-4, folder / "diffusion.log.jsonl", warmup_steps=150)
     checkpoint = folder / "diffusion.pt"
     if resume and checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)

@@ -1,0 +1,47 @@
+"""What a run may use: the engines and stores of one process, handed to nodes in `Runtime`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from graph.settings import Settings
+from styles.catalog import Catalog
+from styles.index import StyleIndex
+from tools.artifacts import ArtifactStore
+from tools.encoding import StyleEncoder
+from tools.errors import InvalidRequest
+from tools.imaging import ImageEngine
+from tools.lane import GpuLane
+from tools.profiles import Profile
+from tools.prompts import PromptWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """One opened profile: its models and the style index that speaks their language."""
+
+    profile: Profile
+    engine: ImageEngine
+    encoder: StyleEncoder
+    index: StyleIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything the nodes reach the world through."""
+
+    settings: Settings
+    profiles: Mapping[str, Profile]  # all there are, opened or not
+    artifacts: ArtifactStore
+    catalog: Catalog
+    prompts: PromptWriter
+    lane: GpuLane
+    studio: Callable[[str], Awaitable[Studio]]  # opens a profile once, on first use
+
+    def profile(self, name: str) -> Profile:
+        """Return the profile called `name`. Raises `InvalidRequest` (`unknown_profile`)."""
+        if name not in self.profiles:
+            known = ", ".join(sorted(self.profiles))
+            raise InvalidRequest(
+                f"There is no profile {name[:60]!r}: choose one of {known}.", code="unknown_profile"
+            )
+        return self.profiles[name]

@@ -1,0 +1,39 @@
+"""Decide the styles of the render, or ask."""
+
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from graph.choice import answer_schema, parse_style, settle
+from graph.context import Context
+from graph.state import Said, State, StyleWeight, Update
+
+OFFERED = 5  # of the weak matches, when a person wants to choose and nothing is near
+
+
+async def choose_style(state: State, runtime: Runtime[Context]) -> Update:
+    """Decide the styles of the render, or ask the person where it is not sure.
+
+    Reads `style`, `matches`, `earlier_styles`; writes `styles`, `style_reason`. Does nothing else,
+    because an answer runs it again from its first line.
+    """
+    ctx, wish = runtime.context, state["style"]
+    named = parse_style(wish)
+    near = [match for match in state["matches"] if match["band"] != "weak"]
+    styles: list[StyleWeight]
+    if named is not None:
+        styles, reason = settle(named, ctx), "as you asked"
+    elif state["earlier_styles"] and wish != "ask":
+        styles, reason = state["earlier_styles"], "kept from your last message"
+    elif not near and wish != "ask":
+        styles, reason = [], "no style is near enough to your words"
+    elif wish == "auto" or (wish == "" and near[0]["band"] == "strong"):
+        styles, reason = [StyleWeight(style=near[0]["style"], weight=1.0)], near[0]["reason"]
+    else:
+        candidates = near or state["matches"][:OFFERED]
+        question = {"kind": "style_selection", "candidates": candidates}
+        answer = interrupt(question, response_schema=answer_schema(ctx))
+        styles, reason = settle(answer, ctx), "your choice"
+    names = " and ".join(f"{share['style']} ({share['weight']:.0%})" for share in styles)
+    text = f"{names or 'No style, the words alone'}: {reason}."
+    runtime.stream_writer(Said(type="said", node="choose_style", text=text))
+    return {"styles": styles, "style_reason": reason}

@@ -1,0 +1,70 @@
+"""Score the render."""
+
+import asyncio
+
+import numpy as np
+from langgraph.runtime import Runtime
+
+from graph.blend import style_views
+from graph.context import Context, Studio
+from graph.state import Attempt, Fidelity, Said, State, Update
+from tools.fidelity import geometry_scores, palette, palette_distance, similarity
+
+
+async def critique(state: State, runtime: Runtime[Context]) -> Update:
+    """Measure the last attempt, keep the best one, and ask for another when the geometry slipped.
+
+    Reads `attempts`, `edge_map`, `canvas`, `styles`, `enhancement`, `profile`; writes `attempts`,
+    `best`, `retry`. Best is the highest geometry, then the highest style.
+    """
+    ctx = runtime.context
+    studio = await ctx.studio(state["profile"])
+    last = state["attempts"][-1]
+    fidelity = await asyncio.to_thread(_measure, last, state, studio, ctx)
+    attempts = [*state["attempts"][:-1], Attempt(**{**last, "fidelity": fidelity})]
+    best = max(range(len(attempts)), key=lambda number: _rank(attempts[number]))
+    kept, bar = attempts[best]["fidelity"]["geometry"], studio.profile.geometry_bar
+    retry = kept is not None and kept < bar and len(attempts) <= studio.profile.retries
+    text = _verdict(attempts, best, bar, retry)
+    runtime.stream_writer(Said(type="said", node="critique", text=text))
+    return {"attempts": attempts, "best": best, "retry": retry}
+
+
+def _rank(attempt: Attempt) -> tuple[float, float]:
+    return attempt["fidelity"]["geometry"] or 0.0, attempt["fidelity"]["style"] or 0.0
+
+
+def _measure(attempt: Attempt, state: State, studio: Studio, ctx: Context) -> Fidelity:
+    """Blocking: reads the images and runs the encoder."""
+    render = ctx.artifacts.image(attempt["image"])
+    seen = studio.encoder.embed_image(render)
+    words = studio.encoder.embed_query(state["enhancement"]["prompt"])
+    text = max(0.0, similarity(seen, words))
+    fidelity = Fidelity(geometry=None, invented=None, style=None, palette=None, text=text)
+    if state["edge_map"]:
+        left, top, right, bottom = state["canvas"]["box"]
+        lines = ctx.artifacts.image(state["edge_map"]).crop((left, top, right, bottom))
+        scores = geometry_scores(lines, render)
+        fidelity |= {"geometry": scores.kept, "invented": scores.invented}
+    if state["styles"]:
+        views = style_views(state["styles"], studio.encoder.embed_image, ctx)
+        vectors, shares = zip(*views, strict=True)
+        blend = np.average(vectors, axis=0, weights=shares)
+        fidelity["style"] = max(0.0, similarity(seen, blend / np.linalg.norm(blend)))
+        palettes = style_views(state["styles"], palette, ctx)
+        own = palette(render)
+        fidelity["palette"] = sum(share * palette_distance(own, other) for other, share in palettes)
+    return fidelity
+
+
+def _verdict(attempts: list[Attempt], best: int, bar: float, retry: bool) -> str:
+    """What was measured and what follows from it, in a line a person can read."""
+    last, winner = attempts[-1]["fidelity"]["geometry"], attempts[best]["fidelity"]["geometry"]
+    if last is None or winner is None:
+        return "Nothing to hold the lines against: there was no sketch."
+    text = f"The render keeps {last:.0%} of your lines, {bar:.0%} are wanted"
+    if retry:
+        return f"{text}: once more, with a harder hold on them and a new seed."
+    if len(attempts) > 1:
+        return f"{text}: attempt {best + 1} of {len(attempts)} is the best, with {winner:.0%}."
+    return f"{text}."

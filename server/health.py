@@ -1,0 +1,65 @@
+"""Is it alive, is it ready, what is it."""
+
+import asyncio
+import logging
+import tomllib
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from graph.context import Context
+from server.problems import RETRY_AFTER_S, problem
+from tools.errors import AppError
+
+router = APIRouter(tags=["operations"])
+
+logger = logging.getLogger(__name__)
+
+_PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
+NAME, VERSION = "Artisan Studio", str(_PROJECT["project"]["version"])
+
+
+async def open_models(context: Context) -> AppError | None:
+    """Open the models of the default profile ahead of the first render; return why that failed."""
+    try:
+        await context.studio(context.settings.profile)
+    except AppError as error:
+        return error
+    except Exception:
+        logger.exception("the profile %s does not open", context.settings.profile)
+        return AppError("The models cannot be opened. It has been logged.")
+    return None
+
+
+@router.get("/")
+async def home() -> dict[str, str]:
+    """Say where things are."""
+    return {"name": NAME, "version": VERSION, "docs": "/api/docs", "openapi": "/openapi.json"}
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"description": "The models are not open."}})
+async def readyz(request: Request) -> Response:
+    """The models of the default profile are open; where that failed, every look tries again."""
+    state = request.app.state
+    opening: asyncio.Task[AppError | None] = state.opening
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    if not opening.done():
+        detail = "The models are being opened."
+        return problem(503, "not_ready", detail, retryable=True, headers=headers)
+    if error := opening.result():
+        state.opening = asyncio.create_task(open_models(state.context))
+        return problem(503, error.code, error.message, retryable=True, headers=headers)
+    return JSONResponse({"status": "ready"})
+
+
+@router.get("/version")
+async def version() -> dict[str, str]:
+    """Which studio this is."""
+    return {"name": NAME, "version": VERSION}

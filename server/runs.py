@@ -1,0 +1,227 @@
+"""Runs: tasks of the server that write to the event log; whoever watches only reads it."""
+
+import asyncio
+import logging
+import secrets
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import anyio
+from langgraph.errors import is_invalid_resume
+from langgraph.types import Command
+
+from graph.build import Graph
+from graph.choice import StyleChoice
+from graph.context import Context
+from graph.state import Request
+from server.eventlog import Event, EventLog, Run, as_event, now
+from server.events import MODES, End, Fault, Metadata, Narrator, Status, Told
+from tools.errors import AppError, InvalidRequest
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+RUNS_MAX = 32  # under way at once; they take turns at the engine, so more would wait for minutes
+
+
+@dataclass(slots=True)
+class Live:
+    """A run under way, and what it has told; a watcher waits for `grown`, new after every event."""
+
+    run: Run
+    events: list[Event] = field(default_factory=list)
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    ending: bool = False  # its outcome is decided
+
+    def publish(self, *events: Event) -> None:
+        self.events.extend(events)
+        self.grown.set()
+        self.grown = asyncio.Event()
+
+
+class Runs:
+    """Starts, drives, cancels and replays runs."""
+
+    def __init__(self, log: EventLog, graph: Graph, context: Context, most: int) -> None:
+        """At most `most` runs are under way at once."""
+        self._log = log
+        self._graph = graph
+        self._context = context
+        self._most = most
+        self._live: dict[str, Live] = {}
+        self.stopping = anyio.Event()  # set it and watchers leave; runs go on until `close`
+
+    async def start(self, request: Request, thread_id: str | None) -> Run:
+        """Start a run with a new message, on a new thread when there is none.
+
+        Raises what `EventLog.begin` does; then nothing has changed.
+        """
+        return await self._accept(thread_id, {"request": dict(request)}, answers=None)
+
+    async def answer(self, thread_id: str, interrupt_id: str, choice: StyleChoice) -> Run:
+        """Start a run that continues the thread from its question.
+
+        Raises what `EventLog.begin` does; of two answers at once one is a `Conflict`.
+        """
+        given = {"answer": {interrupt_id: choice.model_dump()}}
+        return await self._accept(thread_id, given, answers=interrupt_id)
+
+    async def follow(self, run: Run, after: int = 0) -> AsyncIterator[Event]:
+        """Yield the events of `run` with an id above `after`, then the new ones as they come.
+
+        Ends after `end`, and before only when the server stops.
+        """
+        live = self._live.get(run.run_id)
+        if live is None:
+            for event in (await self._log.events(run))[after:]:
+                yield event
+            return
+        while True:
+            grown = live.grown
+            for event in live.events[after:]:
+                yield event
+                after = event.id
+                if event.event == "end":
+                    return
+            if self.stopping.is_set():
+                return
+            await grown.wait()
+
+    async def length(self, run: Run) -> int:
+        """Return the id of the newest event of `run`."""
+        live = self._live.get(run.run_id)
+        return live.events[-1].id if live else len(await self._log.events(run))
+
+    def cancel(self, run: Run) -> None:
+        """Stop `run` at its next step; its stream says when. One that has ended stays as it is."""
+        live = self._live.get(run.run_id)
+        if live and live.task and not live.ending and not live.task.cancelling():
+            live.task.cancel()
+
+    async def usher(self) -> None:
+        """Let every watcher go once the server stops."""
+        await self.stopping.wait()
+        for live in self._live.values():
+            live.grown.set()
+
+    async def close(self) -> None:
+        """Stop every run where it is. The log keeps them open, for the next start to deal with."""
+        self.stopping.set()
+        tasks = [live.task for live in self._live.values() if live.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _accept(
+        self, thread_id: str | None, given: Mapping[str, Any], answers: str | None
+    ) -> Run:
+        run = Run(thread_id or uuid.uuid4().hex, uuid.uuid4().hex, "running", given, now())
+        metadata = Metadata(run_id=run.run_id, thread_id=run.thread_id, attempt=1)
+        first = as_event(1, ("metadata", metadata))
+
+        live = self._live[run.run_id] = Live(run, [first])
+
+        async def begin() -> None:
+            try:
+                await self._log.begin(
+                    run, first, new_thread=thread_id is None, answers=answers, most=self._most
+                )
+            except BaseException:
+                del self._live[run.run_id]
+                raise
+            live.task = asyncio.create_task(self._drive(live), name=f"run {run.run_id}")
+
+        await _unbroken(begin())  # a run on disk always has its task
+        return run
+
+    async def _drive(self, live: Live) -> None:
+        question: str | None = None
+        last: list[Event] = []
+        try:
+            status, told = await self._play(live)
+            last.append(as_event(len(live.events) + 1, told))
+            if status == "interrupted":
+                question = told[1]["id"]
+        except asyncio.CancelledError:
+            if self.stopping.is_set():
+                return  # the next start deals with it
+            status = "cancelled"
+        except Exception as error:  # noqa: BLE001  whatever breaks a run ends it, in the log
+            status = "error"
+            last.append(as_event(len(live.events) + 1, ("error", _fault(error, live.run))))
+            if is_invalid_resume(error):  # the graph has kept its question
+                question = next(iter(live.run.input["answer"]))
+        live.ending = True
+        last.append(as_event(len(live.events) + len(last) + 1, ("end", End(status=status))))
+        await _unbroken(self._finish(live, status, last, question))
+
+    async def _play(self, live: Live) -> tuple[Status, Told]:
+        """Drive the graph to its end or its question, telling what happens."""
+        run = live.run
+        given: Any = run.input.get("request") or Command(resume=run.input["answer"])
+        narrator = Narrator()
+        parts: AsyncIterator[Any] = self._graph.astream(
+            given,
+            {"configurable": {"thread_id": run.thread_id}},
+            context=self._context,
+            stream_mode=MODES,
+            version="v2",
+            durability="async",
+        )
+        async for part in parts:
+            for told in narrator.tell(part):
+                await _unbroken(self._tell(live, told))
+        return narrator.ending()
+
+    async def _tell(self, live: Live, told: Told) -> None:
+        event = as_event(len(live.events) + 1, told)
+        await self._log.append(live.run, event)
+        live.publish(event)
+
+    async def _finish(
+        self, live: Live, status: Status, last: list[Event], question: str | None
+    ) -> None:
+        """Outcome and end become visible together, so whoever sees them may act at once.
+
+        Where the disk refuses, watchers learn of it from memory, and the next start ends the run.
+        """
+        try:
+            await self._log.finish(live.run, status, last, question)
+        except Exception as error:  # noqa: BLE001  a watcher must never wait for ever
+            told = len(live.events)
+            fault = as_event(told + 1, ("error", _fault(error, live.run)))
+            live.publish(fault, as_event(told + 2, ("end", End(status="error"))))
+        else:
+            live.publish(*last)
+            del self._live[live.run.run_id]
+
+
+def new_seed() -> int:
+    """A random seed, 0 .. 2**63 - 1."""
+    return secrets.randbits(63)
+
+
+def _fault(error: Exception, run: Run) -> Fault:
+    if is_invalid_resume(error):
+        error = InvalidRequest("This choice no longer fits: choose again.", code="invalid_choice")
+    if isinstance(error, AppError):
+        return Fault(code=error.code, message=error.message, retryable=error.retryable)
+    logger.error("run %s failed", run.run_id, exc_info=error)
+    message = "Something broke in the studio. It has been logged."
+    return Fault(code="internal", message=message, retryable=False)
+
+
+async def _unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end even when the caller is cancelled; then pass the cancellation on."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen, though there is nobody left to tell
+        raise

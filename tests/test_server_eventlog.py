@@ -1,0 +1,148 @@
+"""The log on disk."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.eventlog import EventLog, Run, as_event, now, open_log
+from server.events import Status
+from tools.errors import Conflict, EngineBusy, NotFound
+
+GIVEN = {"request": {"message": "a house", "sketch": None}}
+
+
+@pytest.fixture
+async def log(tmp_path: Path) -> AsyncIterator[EventLog]:
+    async with open_log(tmp_path) as log:
+        yield log
+
+
+def run(run_id: str, thread_id: str = "t") -> Run:
+    return Run(thread_id, run_id, "running", GIVEN, now())
+
+
+async def begin(
+    log: EventLog,
+    started: Run,
+    *,
+    new_thread: bool = False,
+    answers: str | None = None,
+    most: int = 9,
+) -> None:
+    first = as_event(1, ("metadata", {"run_id": started.run_id}))
+    await log.begin(started, first, new_thread=new_thread, answers=answers, most=most)
+
+
+async def finish(
+    log: EventLog, started: Run, status: Status = "success", question: str | None = None
+) -> None:
+    told = len(await log.events(started))
+    asked = [as_event(told + 1, ("interrupt", {"id": question}))] if question else []
+    end = as_event(told + len(asked) + 1, ("end", {"status": status}))
+    await log.finish(started, status, [*asked, end], question)
+
+
+async def test_a_run_is_kept(log: EventLog) -> None:
+    one = run("1")
+    await begin(log, one, new_thread=True)
+    await log.append(one, as_event(2, ("node", {"node": "begin"})))
+    await finish(log, one)
+    assert [(e.id, e.event) for e in await log.events(one)] == [
+        (1, "metadata"),
+        (2, "node"),
+        (3, "end"),
+    ]
+    kept = await log.run("t", "1")
+    assert (kept.status, kept.input) == ("success", GIVEN)
+    assert kept.ended_at is not None
+    assert kept.ended_at >= kept.created_at
+
+
+async def test_an_event_has_its_place_once(log: EventLog) -> None:
+    one = run("1")
+    await begin(log, one, new_thread=True)
+    with pytest.raises(sqlite3.IntegrityError):
+        await log.append(one, as_event(1, ("node", {})))
+    assert len(await log.events(one)) == 1
+
+
+async def test_a_refused_run_leaves_nothing(log: EventLog) -> None:
+    with pytest.raises(NotFound):
+        await begin(log, run("1"))
+    await begin(log, run("1"), new_thread=True)
+    with pytest.raises(Conflict) as busy:
+        await begin(log, run("2"))
+    assert busy.value.code == "thread_busy"
+    with pytest.raises(EngineBusy):
+        await begin(log, run("3", "u"), new_thread=True, most=1)
+    with pytest.raises(NotFound):
+        await log.thread("u")
+    assert [kept.run_id for kept in (await log.thread("t")).runs] == ["1"]
+
+
+async def test_a_refused_message_keeps_the_question(log: EventLog) -> None:
+    asked, other = run("1"), run("2", "u")
+    await begin(log, asked, new_thread=True)
+    await finish(log, asked, "interrupted", question="q")
+    await begin(log, other, new_thread=True)
+    with pytest.raises(EngineBusy):
+        await begin(log, run("3"), most=1)
+    with pytest.raises(EngineBusy):
+        await begin(log, run("3"), answers="q", most=1)
+    assert (await log.thread("t")).question == {"id": "q"}
+    await begin(log, run("3"), answers="q")
+    assert (await log.thread("t")).question is None
+
+
+async def test_of_many_answers_at_once_one_is_taken(log: EventLog) -> None:
+    asked = run("0")
+    await begin(log, asked, new_thread=True)
+    await finish(log, asked, "interrupted", question="q")
+    tries = [begin(log, run(str(number)), answers="q") for number in range(1, 20)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert outcomes.count(None) == 1
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Conflict)]
+    assert {error.code for error in refused} == {"stale_choice"}
+    assert len(refused) == 18
+
+
+async def test_a_question_can_be_opened_again(log: EventLog) -> None:
+    """The graph refused the answer, so its question stands."""
+    asked, answer = run("1"), run("2")
+    await begin(log, asked, new_thread=True)
+    await finish(log, asked, "interrupted", question="q")
+    await begin(log, answer, answers="q")
+    end = as_event(2, ("end", {"status": "error"}))
+    await log.finish(answer, "error", [end], "q")
+    assert (await log.thread("t")).question == {"id": "q"}
+    await begin(log, run("3"), answers="q")
+
+
+async def test_orphans_are_ended_at_the_next_start(tmp_path: Path) -> None:
+    one, two = run("1"), run("2", "u")
+    async with open_log(tmp_path) as log:
+        await begin(log, one, new_thread=True)
+        await log.append(one, as_event(2, ("node", {})))
+        await begin(log, two, new_thread=True)
+        await finish(log, two)
+    async with open_log(tmp_path) as log:
+        assert await log.close_orphans() == 1
+        events = await log.events(one)
+        assert [event.id for event in events] == [1, 2, 3, 4]
+        assert [event.event for event in events[2:]] == ["error", "end"]
+        assert "interrupted_by_restart" in events[2].data
+        assert (await log.run("t", "1")).status == "error"
+        assert (await log.run("u", "2")).status == "success"
+        assert await log.close_orphans() == 0
+        await begin(log, run("3"))
+
+
+def test_an_event_is_one_line_of_ascii() -> None:
+    event = as_event(1, ("node", {"text": "a\nb\u2028\u0085é\ud800"}))
+    assert event.data.isascii()
+    assert event.data.isprintable()
+    with pytest.raises(ValueError, match="JSON"):
+        as_event(1, ("result", {"score": float("nan")}))

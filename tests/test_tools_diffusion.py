@@ -1,0 +1,178 @@
+"""The diffusers engine on real classes: the big models' layout at tiny random size, and the pack we ship."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.tiny_packs import write_hub_parts
+from tools.diffusion import DiffusersEngine, open_engine
+from tools.encoders import open_encoder
+from tools.errors import Cancelled, EngineFailed, InvalidRequest, WeightsMissing
+from tools.hub import pull
+from tools.imaging import ImageRequest, Step, StyleMix
+from tools.profiles import HubModel, Profile, load_profiles
+
+MODELS = Path(__file__).parents[1] / "models"
+
+Render = Callable[..., Image.Image]
+
+
+@pytest.fixture(scope="module")
+def profiles() -> dict[str, Profile]:
+    return load_profiles(MODELS / "profiles.toml")
+
+
+@pytest.fixture(scope="module")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory, profiles: dict[str, Profile]) -> Path:
+    """What `models pull sd15` leaves, when the hub holds tiny models."""
+    folder = tmp_path_factory.mktemp("hub")
+    parts = write_hub_parts(folder)
+    models = tmp_path_factory.mktemp("models")
+
+    def fetch(model: HubModel) -> Path:
+        return next(parts[name] for name, known in profiles["sd15"].hub.items() if known == model)
+
+    pull(profiles["sd15"], models, fetch)
+    return models
+
+
+@pytest.fixture(scope="module")
+def sd15(tiny_models: Path, profiles: dict[str, Profile]) -> DiffusersEngine:
+    return open_engine(profiles["sd15"].model_copy(update={"size_multiple": 16}), tiny_models)
+
+
+@pytest.fixture(scope="module")
+def starter(profiles: dict[str, Profile]) -> DiffusersEngine:
+    return open_engine(profiles["starter"], MODELS)
+
+
+def lines(width: int, height: int) -> Image.Image:
+    picture = Image.new("L", (width, height))
+    ImageDraw.Draw(picture).rectangle(
+        (width // 4, height // 4, width // 2, height // 2), outline=255
+    )
+    return picture
+
+
+def request(engine: DiffusersEngine, **given: object) -> ImageRequest:
+    plain = ImageRequest(prompt="a house", seed=3, width=64, height=64, steps=3, guidance_scale=2.0)
+    style = StyleMix((engine.embed_style(Image.new("RGB", (50, 40), "orange")),), (1.0,))
+    return replace(plain, edges=lines(64, 64), style=style, **given)
+
+
+def test_pulled_pack_renders_and_reports_every_step(sd15: DiffusersEngine) -> None:
+    seen: list[tuple[int, int]] = []
+    previews: list[Image.Image] = []
+
+    def on_step(step: Step) -> None:
+        seen.append((step.number, step.total))
+        previews.append(step.preview())
+
+    image = sd15.generate(request(sd15, width=64, height=48, edges=lines(64, 48)), on_step)
+    assert (image.size, image.mode) == ((64, 48), "RGB")
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert {p.size for p in previews} == {(32, 24)}
+
+
+@pytest.mark.parametrize("which", ["sd15", "starter"])
+def test_equal_requests_give_equal_images_and_each_input_counts(
+    which: str, sd15: DiffusersEngine, starter: DiffusersEngine
+) -> None:
+    engine = {"sd15": sd15, "starter": starter}[which]
+    base = request(engine)
+
+    def render(**change: object) -> bytes:
+        return engine.generate(replace(base, **change), lambda step: None).tobytes()
+
+    first = render()
+    assert render() == first
+    other_style = StyleMix(
+        (engine.embed_style(Image.effect_noise((64, 64), 90).convert("RGB")),), (1.0,)
+    )
+    for change in (
+        {"seed": 4},
+        {"prompt": "zebra crossing at night"},
+        {"style": other_style},
+        {"style": None},
+        {"guidance_scale": 1.0},
+    ):
+        assert render(**change) != first, change
+
+
+def test_the_sketch_counts_in_the_starter(starter: DiffusersEngine) -> None:
+    base = request(starter)
+    empty = replace(base, edges=None)
+    assert starter.generate(base, _quiet).tobytes() != starter.generate(empty, _quiet).tobytes()
+
+
+def test_a_blend_lies_between_its_parts(starter: DiffusersEngine) -> None:
+    a = starter.embed_style(Image.new("RGB", (64, 64), "navy"))
+    b = starter.embed_style(Image.new("RGB", (64, 64), "khaki"))
+    base = replace(request(starter), guidance_scale=1.0)
+
+    def mean(*weights: float) -> float:
+        picture = starter.generate(replace(base, style=StyleMix((a, b), weights)), _quiet)
+        return float(np.asarray(picture).mean())
+
+    ends = mean(1.0, 0.0), mean(0.0, 1.0)
+    assert min(ends) < mean(0.5, 0.5) < max(ends)
+
+
+def test_an_exception_in_a_step_stops_the_engine_and_leaves_it_usable(
+    sd15: DiffusersEngine,
+) -> None:
+    def stop(step: Step) -> None:
+        if step.number == 2:
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        sd15.generate(request(sd15), stop)
+    assert sd15.generate(request(sd15), _quiet).size == (64, 64)
+
+
+def test_a_size_that_does_not_fit_is_refused(starter: DiffusersEngine) -> None:
+    with pytest.raises(InvalidRequest, match="multiples of 32"):
+        starter.generate(replace(request(starter), width=72), _quiet)
+
+
+def test_a_broken_render_is_an_engine_failure(sd15: DiffusersEngine) -> None:
+    wrong = StyleMix((np.ones(7, np.float32),), (1.0,))
+    with pytest.raises(EngineFailed):
+        sd15.generate(replace(request(sd15), style=wrong), _quiet)
+
+
+def test_a_damaged_or_missing_pack_is_refused_with_the_command(
+    tiny_models: Path, profiles: dict[str, Profile], tmp_path: Path
+) -> None:
+    with pytest.raises(WeightsMissing, match="models pull sd15"):
+        open_engine(profiles["sd15"], tmp_path)
+    file = tiny_models / "sd15/unet/config.json"
+    healthy = file.read_bytes()
+    file.write_bytes(healthy + b" ")
+    try:
+        with pytest.raises(WeightsMissing, match=r"unet/config\.json is damaged"):
+            open_engine(profiles["sd15"], tiny_models)
+    finally:
+        file.write_bytes(healthy)
+
+
+def test_clip_puts_words_and_pictures_in_one_space(
+    tiny_models: Path, profiles: dict[str, Profile]
+) -> None:
+    encoder = open_encoder(profiles["sd15"], tiny_models)
+    word, picture = (
+        encoder.embed_query("a b c"),
+        encoder.embed_image(Image.new("RGB", (90, 30), "red")),
+    )
+    assert len(word) == len(picture) == encoder.dim == 24
+    assert np.linalg.norm(word) == pytest.approx(1, abs=1e-4)
+    assert encoder.embed_documents([]) == []
+    assert encoder.embed_documents(["a b c", "z"])[0] == pytest.approx(word, abs=1e-4)
+
+
+def _quiet(step: Step) -> None:
+    pass

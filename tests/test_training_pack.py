@@ -1,0 +1,74 @@
+"""What training saves is what the pipeline loads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file
+
+from training.budget import Budget
+from training.train_diffusion import (
+    TOKENS,
+    add_ip_adapter,
+    draw_timesteps,
+    new_controlnet,
+    new_unet,
+    save,
+)
+
+
+def test_the_saved_unet_and_adapter_are_the_trained_ones(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    unet = new_unet()
+    controlnet = new_controlnet(unet)
+    add_ip_adapter(unet)
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.02)
+    save(tmp_path, unet.eval(), controlnet)
+
+    loaded = UNet2DConditionModel.from_pretrained(tmp_path / "unet").eval()
+    adapter: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
+    for key, value in load_file(tmp_path / "ip_adapter/ip_adapter.safetensors").items():
+        part, name = key.split(".", 1)
+        adapter[part][name] = value.float()
+    loaded._load_ip_adapter_weights([adapter])
+
+    noise, words, look = (
+        torch.randn(1, 12, 8, 8),
+        torch.randn(1, TOKENS, 384),
+        torch.randn(1, 1, 384),
+    )
+
+    def output(model: UNet2DConditionModel, style: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            result: torch.Tensor = model(
+                noise, 500, words, added_cond_kwargs={"image_embeds": [style]}
+            ).sample
+        return result
+
+    assert torch.allclose(output(unet, look), output(loaded, look), atol=2e-3)
+    assert not torch.allclose(output(unet, look), output(loaded, -look), atol=2e-2)
+
+
+def test_a_resumed_budget_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    fresh = Budget(100, 1.0, tmp_path / "log", warmup_steps=1)
+    assert fresh.next_step(optimizer)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(1.0, abs=1e-3)
+    resumed = Budget(100, 1.0, tmp_path / "log", warmup_steps=1, spent=90, step=500)
+    assert resumed.next_step(optimizer)
+    assert optimizer.param_groups[0]["lr"] < 0.06
+    assert resumed.step == 501
+    assert not Budget(100, 1.0, tmp_path / "log", spent=100).next_step(optimizer)
+
+
+def test_every_noise_level_is_drawn_the_last_one_often() -> None:
+    t = draw_timesteps(np.random.default_rng(0), 20_000)
+    assert t.min() >= 0
+    assert t.max() == 999
+    assert (t == 999).mean() > 0.04
+    assert np.histogram(t, 10, (0, 1000))[0].min() > 400

@@ -1,0 +1,205 @@
+"""The diffusers engine: Stable Diffusion with ControlNet and IP-Adapter, for our own pack and for the big models."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from tools.errors import AppError, EngineFailed, InvalidRequest
+from tools.imaging import ImageRequest, OnStep, Step, StyleMix, Vector
+from tools.minilm import MiniLM
+from tools.packs import open_pack, pack_revision
+from tools.profiles import Profile
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import StableDiffusionControlNetPipeline
+
+IP_ADAPTER = "ip_adapter/ip_adapter.safetensors"
+TOKENIZER = "text/tokenizer.json"
+
+
+def open_engine(profile: Profile, models_dir: Path) -> DiffusersEngine:
+    """Load a profile's pack. Blocking, seconds. Raises `WeightsMissing`."""
+    return DiffusersEngine(profile, open_pack(profile, models_dir))
+
+
+class DiffusersEngine:
+    """A `StableDiffusionControlNetPipeline` with an IP-Adapter, from a folder in diffusers' own layout.
+
+    fp32 on a CPU, fp16 on a GPU. Nothing is downloaded and nothing but safetensors is read.
+    """
+
+    def __init__(self, profile: Profile, folder: Path) -> None:
+        self.profile = profile
+        self.name = f"{profile.name}/{pack_revision(folder)}"
+        self._words = MiniLM(folder / TOKENIZER) if profile.text == "minilm" else None
+        self._pipe = _load_pipeline(folder, own_text=self._words is not None)
+        self._one_at_a_time = threading.Lock()
+
+    def embed_style(self, image: Image.Image) -> Vector:
+        """What the IP-Adapter sees of an RGB reference: (dim,) float32, of length 1 where the profile says so."""
+        import torch
+
+        pixels = self._pipe.feature_extractor(image, return_tensors="pt").pixel_values
+        with torch.inference_mode():
+            encoder = self._pipe.image_encoder
+            vector = encoder(pixels.to(encoder.device, encoder.dtype)).image_embeds[0]
+            if self.profile.unit_style_vectors:
+                vector = torch.nn.functional.normalize(vector, dim=0)
+        found: Vector = vector.float().cpu().numpy()
+        return found
+
+    def generate(self, request: ImageRequest, on_step: OnStep) -> Image.Image:
+        """Return the RGB render of `request`, calling `on_step` after every denoising step.
+
+        An exception raised by `on_step` stops the engine and comes out unchanged.
+        Raises `InvalidRequest` for a size it cannot take, `EngineFailed` when the render breaks.
+        """
+        import torch
+
+        multiple = self.profile.size_multiple
+        if request.width % multiple or request.height % multiple:
+            raise InvalidRequest(
+                f"{request.width}x{request.height} px: both sides must be multiples of {multiple}.",
+                code="invalid_size",
+            )
+        pipe = self._pipe
+        estimate = _Estimate(pipe.scheduler)
+        lines = request.edges or Image.new("L", (request.width, request.height))
+        scale = request.control_scale if request.edges else self.profile.blank_control_scale
+
+        def after_step(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            latents = estimate.latents if estimate.latents is not None else tensors["latents"]
+            on_step(Step(index + 1, request.steps, lambda: self._preview(latents)))
+            return {}
+
+        with self._one_at_a_time, torch.inference_mode(), estimate:
+            pipe.set_ip_adapter_scale(request.style_scale if request.style else 0.0)
+            try:
+                output = pipe(
+                    **self._prompt(request),
+                    image=lines.convert("RGB"),
+                    width=request.width,
+                    height=request.height,
+                    num_inference_steps=request.steps,
+                    guidance_scale=request.guidance_scale,
+                    controlnet_conditioning_scale=scale,
+                    ip_adapter_image_embeds=[
+                        self._style(request.style, guided=request.guidance_scale > 1)
+                    ],
+                    generator=torch.Generator("cpu").manual_seed(request.seed),
+                    callback_on_step_end=after_step,
+                )
+            except AppError:
+                raise
+            except (RuntimeError, ValueError, MemoryError) as error:
+                raise EngineFailed(f"The render broke: {error}") from error
+        image: Image.Image = output.images[0]
+        return image
+
+    def _prompt(self, request: ImageRequest) -> dict[str, Any]:
+        """The pipeline's text arguments: words for its own text encoder, or MiniLM's vectors of them."""
+        import torch
+
+        if self._words is None:
+            return {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
+        length = self.profile.token_budget + 2
+        words = [
+            self._words.embed_tokens(text, length)
+            for text in (request.prompt, request.negative_prompt)
+        ]
+        prompt, negative = (
+            torch.from_numpy(w)[None].to(self._pipe.device, self._pipe.dtype) for w in words
+        )
+        return {"prompt_embeds": prompt, "negative_prompt_embeds": negative}
+
+    def _style(self, mix: StyleMix | None, *, guided: bool) -> torch.Tensor:
+        """The blend as the IP-Adapter takes it: (1, 1, dim), under guidance (2, 1, dim) with no style first."""
+        import torch
+
+        dim = self._pipe.image_encoder.config.projection_dim
+        blend = np.zeros(dim, np.float32)
+        if mix is not None:
+            blend = np.average(mix.vectors, axis=0, weights=mix.weights).astype(np.float32)
+            if self.profile.unit_style_vectors:
+                blend /= np.linalg.norm(blend)
+        vectors = [np.zeros(dim, np.float32), blend] if guided else [blend]
+        stacked = torch.from_numpy(np.stack(vectors))[:, None]
+        return stacked.to(self._pipe.device, self._pipe.dtype)
+
+    def _preview(self, latents: torch.Tensor) -> Image.Image:
+        """A look at unfinished latents, decoded at half size: a quarter of the cost."""
+        import torch
+
+        vae = self._pipe.vae
+        half = torch.nn.functional.avg_pool2d(latents, 2) / vae.config.scaling_factor
+        decoded = vae.decode(half).sample
+        image: Image.Image = self._pipe.image_processor.postprocess(decoded)[0]
+        return image
+
+
+class _Estimate:
+    """While entered, remembers the scheduler's estimate of the finished latents after each step.
+
+    Schedulers return it beside the next latents; the pipeline throws it away, and it is what a preview should show.
+    """
+
+    def __init__(self, scheduler: Any) -> None:
+        self.latents: torch.Tensor | None = None
+        self._scheduler = scheduler
+        self._step: Callable[..., Any] = scheduler.step
+
+    def __enter__(self) -> None:
+        def step(*args: Any, **kwargs: Any) -> Any:
+            result = self._step(*args, **kwargs)
+            self.latents = result[1] if isinstance(result, tuple) and len(result) > 1 else None
+            return result
+
+        # The pipeline looks at the signature of `step` to see which arguments it takes.
+        step.__signature__ = inspect.signature(self._step)  # type: ignore[attr-defined]
+        self._scheduler.step = step
+
+    def __exit__(self, *_: object) -> None:
+        del self._scheduler.step
+
+
+def _load_pipeline(folder: Path, *, own_text: bool) -> StableDiffusionControlNetPipeline:
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()  # else: lines about torchvision, which nothing here needs
+    transformers.logging.disable_progress_bar()
+    from diffusers import StableDiffusionControlNetPipeline
+    from diffusers.utils import logging as diffusers_logging
+    from safetensors.torch import load_file
+    from transformers import CLIPImageProcessorPil
+
+    diffusers_logging.disable_progress_bar()
+    diffusers_logging.set_verbosity_error()
+
+    gpu = torch.cuda.is_available()
+    absent = {"text_encoder": None, "tokenizer": None} if own_text else {}
+    pipe = StableDiffusionControlNetPipeline.from_pretrained(
+        folder,
+        **absent,
+        feature_extractor=CLIPImageProcessorPil.from_pretrained(folder / "feature_extractor"),
+        safety_checker=None,
+        requires_safety_checker=False,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float16 if gpu else torch.float32,
+    )
+    adapter: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
+    for key, value in load_file(folder / IP_ADAPTER).items():
+        part, name = key.split(".", 1)
+        adapter[part][name] = value
+    pipe.load_ip_adapter(adapter, subfolder=None, weight_name=None, image_encoder_folder=None)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to("cuda" if gpu else "cpu")

@@ -1,0 +1,102 @@
+"""The style encoders: the starter's small tower in MiniLM's space, and CLIP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from tools.diffusion import TOKENIZER
+from tools.encoding import StyleEncoder
+from tools.minilm import DIM, MiniLM
+from tools.packs import open_pack, pack_revision
+from tools.profiles import Profile
+
+if TYPE_CHECKING:
+    import torch
+
+
+def open_encoder(profile: Profile, models_dir: Path) -> StyleEncoder:
+    """Load a profile's style encoder. Blocking. Raises `WeightsMissing`."""
+    folder = open_pack(profile, models_dir)
+    return (
+        StarterEncoder(folder)
+        if profile.text == "minilm"
+        else ClipEncoder(folder / "style_encoder")
+    )
+
+
+class StarterEncoder(StyleEncoder):
+    """MiniLM for words, and a vision tower trained to stand in the same 384 dimensions for pictures."""
+
+    dim = DIM
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
+
+        self.name = f"starter/{pack_revision(folder)}"
+        self._words = MiniLM(folder / TOKENIZER)
+        self._tower = CLIPVisionModelWithProjection.from_pretrained(
+            folder / "image_encoder", local_files_only=True, use_safetensors=True
+        ).eval()
+        self._processor = CLIPImageProcessorPil.from_pretrained(folder / "feature_extractor")
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Unit vectors of texts."""
+        return [vector.tolist() for vector in self._words.embed(texts)] if texts else []
+
+    def embed_query(self, text: str) -> list[float]:
+        """Unit vector of one text."""
+        return self.embed_documents([text])[0]
+
+    def embed_image(self, image: Image.Image) -> list[float]:
+        """Unit vector of one RGB image of any size."""
+        import torch
+
+        pixels = self._processor(image.convert("RGB"), return_tensors="pt").pixel_values
+        with torch.inference_mode():
+            return _unit(self._tower(pixels).image_embeds)[0]
+
+
+class ClipEncoder(StyleEncoder):
+    """CLIP through transformers, text and images in its own joint space."""
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import CLIPModel, CLIPProcessor
+
+        self._model: Any = CLIPModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True
+        ).eval()
+        self._processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
+        self.dim = self._model.config.projection_dim
+        self.name = f"clip-{self.dim}/{folder.parent.name}"
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Unit vectors of texts, each cut to CLIP's context length."""
+        import torch
+
+        if not texts:
+            return []
+        inputs = self._processor(text=texts, padding=True, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            return _unit(self._model.get_text_features(**inputs).pooler_output)
+
+    def embed_query(self, text: str) -> list[float]:
+        """Unit vector of one text."""
+        return self.embed_documents([text])[0]
+
+    def embed_image(self, image: Image.Image) -> list[float]:
+        """Unit vector of one RGB image of any size."""
+        import torch
+
+        inputs = self._processor(images=image.convert("RGB"), return_tensors="pt")
+        with torch.inference_mode():
+            return _unit(self._model.get_image_features(**inputs).pooler_output)[0]
+
+
+def _unit(rows: torch.Tensor) -> list[list[float]]:
+    import torch
+
+    found: list[list[float]] = torch.nn.functional.normalize(rows, dim=-1).tolist()
+    return found

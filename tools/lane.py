@@ -1,0 +1,42 @@
+"""One lane of blocking work off the event loop: renders take turns, the loop stays free."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class GpuLane:
+    """Runs one blocking job at a time on its own thread.
+
+    The caller's context variables travel along, because LangGraph's stream writer looks itself up in them.
+    When the awaiting task is cancelled the job is told through its `stopped` event and awaited, so the
+    engine is free again when the cancellation comes out.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="gpu-lane")
+
+    async def run(self, job: Callable[[threading.Event], T]) -> T:
+        """Run `job(stopped)` on the lane; a job should look at `stopped` at every step and raise `Cancelled`."""
+        stopped = threading.Event()
+        future = asyncio.get_running_loop().run_in_executor(
+            self._thread, copy_context().run, job, stopped
+        )
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            stopped.set()
+            if not future.cancel():
+                await asyncio.wait([future])
+                if not future.cancelled():
+                    future.exception()
+            raise
+
+    def close(self) -> None:
+        """Wait for the running job and let the thread go."""
+        self._thread.shutdown(wait=True, cancel_futures=True)

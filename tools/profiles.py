@@ -1,0 +1,63 @@
+"""Profiles: named sets of models, as data in `models/profiles.toml`."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tools.errors import AppError
+
+
+class ProfileError(AppError):
+    """`profiles.toml` is broken; the message names the profile and the key."""
+
+    code = "broken_profile"
+
+
+class HubModel(BaseModel):
+    """Files of a model hub, at one revision."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repo: str
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    files: tuple[str, ...]  # glob patterns
+    licence: str
+
+
+class Profile(BaseModel):
+    """One set of models with its defaults and bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    text: Literal["minilm", "clip"]  # what reads the prompt
+    size: int = Field(ge=64)  # px, long side, default
+    size_max: int = Field(ge=64)  # px, long side
+    size_multiple: int = Field(ge=8)  # px, both sides of a render
+    steps: int = Field(ge=1)  # denoising steps, default
+    steps_max: int = Field(ge=1)
+    guidance_scale: float = Field(ge=1)  # classifier-free guidance, 1 = off
+    control_scale: float = Field(ge=0, le=2)  # ControlNet conditioning scale, default
+    control_scale_max: float = Field(ge=0, le=2)
+    blank_control_scale: float = Field(ge=0, le=2)  # where there is no sketch
+    style_scale: float = Field(ge=0, le=1.5)  # IP-Adapter scale
+    unit_style_vectors: bool  # the adapter was trained on vectors of length 1
+    token_budget: int = Field(ge=8)  # tokens of a prompt
+    takes_negative: bool
+    geometry_bar: float = Field(ge=0, le=1)  # a render below it is tried again
+    retries: int = Field(ge=0, le=5)
+    licence: str
+    hub: dict[
+        str, HubModel
+    ] = {}  # part -> where it comes from; empty: the pack is in the repository
+
+
+def load_profiles(path: Path) -> dict[str, Profile]:
+    """Read every profile by name. Raises `ProfileError` for a missing file, bad TOML, or a bad or unknown key."""
+    try:
+        tables: dict[str, dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))
+        return {name: Profile(name=name, **table) for name, table in tables.items()}
+    except (OSError, tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
+        raise ProfileError(f"{path.name}: {error}") from error
