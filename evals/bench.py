@@ -67,14 +67,14 @@ def retrieval(count: int) -> None:
             for s in shipped
         }
         everything = []
+        entries = []
         for number in range(count):
             style = shipped[number % len(shipped)]
-            moved = texts[style.slug] + rng.normal(0, 0.04, texts[style.slug].shape).astype(
-                np.float32
-            )
-            moved /= np.linalg.norm(moved, axis=1, keepdims=True)
-            index.put(replace(style, slug=f"s{number:05}"), moved, moved[:1])
+            moved = texts[style.slug] + rng.normal(0, 0.04, texts[style.slug].shape)
+            moved = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+            entries.append((replace(style, slug=f"s{number:05}"), moved, moved[:1]))
             everything.append(moved)
+        index.put(entries)
         for style in shipped:
             index.remove(style.slug)
         matrix = np.stack(everything)

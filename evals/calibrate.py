@@ -57,7 +57,12 @@ def picture_rows(each: int, seed: int) -> Rows:
         for slug, palette in load_palettes().items():
             look = Look(slug, jitter_palette(palette, rng), True)
             rows.append(
-                (Image.fromarray(paint(rasterise(draw_scene(rng), SIZE, LINE_WIDTH), look, rng, SIZE)), slug)
+                (
+                    Image.fromarray(
+                        paint(rasterise(draw_scene(rng), SIZE, LINE_WIDTH), look, rng, SIZE)
+                    ),
+                    slug,
+                )
             )
     return rows
 
@@ -163,10 +168,10 @@ def calibrate(encoder: StyleEncoder, catalog: Catalog) -> tuple[Calibration, dic
 
 
 def _strong(rows: Rows, ranks: Ranks, calibration: Calibration, floor: float) -> float:
-    """The lowest score from which the first match is right in `SURE` of the dev queries."""
+    """The lowest score, at least one half, from which the first match is right in `SURE` of the dev queries."""
     scores = best_scores(calibration, ranks)
     right = np.array([found[0][0] == style for (_, style), found in zip(rows, ranks, strict=True)])
-    for bar in np.sort(scores[scores >= floor]):
+    for bar in np.sort(scores[scores >= max(floor, 0.5)]):
         if right[scores >= bar].mean() >= SURE:
             return float(bar)
     return 1.0

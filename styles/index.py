@@ -7,7 +7,7 @@ import json
 import math
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -28,7 +28,7 @@ Band = Literal["strong", "possible", "weak"]
 Matrix = NDArray[np.float32]
 
 BEST_TEXTS = 3  # the match of a style is the mean of its best few text vectors
-CANDIDATES = 64  # nearest vectors asked of Chroma before the exact scores
+BATCH = 4000  # vectors handed to Chroma at a time; it takes about five thousand
 
 
 class Match(TypedDict):
@@ -95,11 +95,38 @@ class _Entry:
     images: Matrix  # (references, dim) unit vectors
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Every style's vectors in two matrices, for one product per search."""
+
+    slugs: list[str]
+    texts: Matrix  # (rows, dim)
+    text_rows: NDArray[
+        np.int64
+    ]  # (styles, most texts of a style): rows of `texts`, -1 where there are fewer
+    images: Matrix  # (rows, dim)
+    image_rows: NDArray[np.int64]  # (styles, most references of a style)
+
+    @classmethod
+    def of(cls, entries: Mapping[str, _Entry]) -> _Table:
+        texts, text_rows = _stacked([entry.texts for entry in entries.values()])
+        images, image_rows = _stacked([entry.images for entry in entries.values()])
+        return cls(list(entries), texts, text_rows, images, image_rows)
+
+    def text_cosines(self, query: Vector) -> NDArray[np.float32]:
+        """Of each style, the mean of its best `BEST_TEXTS` cosines, or of all where it has fewer."""
+        return _best_mean(self.texts, self.text_rows, query, BEST_TEXTS)
+
+    def image_cosines(self, query: Vector) -> NDArray[np.float32]:
+        """Of each style, its best reference's cosine."""
+        return _best_mean(self.images, self.image_rows, query, 1)
+
+
 class StyleIndex:
     """Every style of a catalog in one encoder's space, kept in Chroma between starts.
 
-    One collection per encoder. Only styles that are new or changed are embedded. Chroma names the candidates, exact
-    arithmetic on their vectors gives the scores, so what HNSW may miss at the end of its list never changes a score.
+    One collection per encoder; only styles that are new or changed are embedded. Chroma keeps the vectors, a search
+    scores all of them exactly: docs/decisions/0003.
     """
 
     def __init__(
@@ -122,6 +149,7 @@ class StyleIndex:
         self._tags: dict[str, Vector] = {}
         self._styles: dict[str, Style] = {}
         self._entries = _stored_entries(self._collection)
+        self._table: _Table | None = None  # made at the next search after a change
         self.sync(catalog.styles.values())
 
     def sync(self, styles: Iterable[Style]) -> None:
@@ -132,36 +160,44 @@ class StyleIndex:
             for m in self._collection.get(include=["metadatas"])["metadatas"] or []
         }
         for slug in stored.keys() - wanted.keys():
-            self.remove(slug)
-        for slug, style in wanted.items():
-            if stored.get(slug) != digest(style):
-                self.add(style)
-            self._styles[slug] = style
+            self.remove(str(slug))
+        if new := [style for slug, style in wanted.items() if stored.get(slug) != digest(style)]:
+            self.put([self._embed(style) for style in new])
+        self._styles.update(wanted)
 
     def add(self, style: Style) -> None:
         """Embed one style and store it, in place of an earlier one of the same slug."""
-        texts = np.array(self.encoder.embed_documents(style_texts(style)), np.float32)
-        images = np.array(
-            [self.encoder.embed_image(_open(path)) for path in style.references], np.float32
-        )
-        self.put(style, texts, images)
+        self.put([self._embed(style)])
 
-    def put(self, style: Style, texts: Matrix, images: Matrix) -> None:
-        """Store a style whose vectors are known: (n, dim) unit vectors of its words and of its references."""
-        mark = digest(style)
-        self.remove(style.slug)
-        with self._lock:
+    def put(self, styles: Sequence[tuple[Style, Matrix, Matrix]]) -> None:
+        """Store styles whose vectors are known: (n, dim) unit vectors of each one's words and of its references."""
+        ids: list[str] = []
+        metadatas: list[Any] = []
+        for style, texts, images in styles:
+            self.remove(style.slug)
+            mark = digest(style)
             kinds = ["text"] * len(texts) + ["image"] * len(images)
-            self._collection.add(
-                ids=[f"{style.slug}#{i}" for i in range(len(kinds))],
-                embeddings=np.concatenate([texts, images]),
-                metadatas=[
-                    {"style": style.slug, "name": style.name, "kind": kind, "digest": mark}
-                    for kind in kinds
-                ],
-            )
-            self._entries[style.slug] = _Entry(style.name, texts, images)
-            self._styles[style.slug] = style
+            ids += [f"{style.slug}#{i}" for i in range(len(kinds))]
+            metadatas += [
+                {"style": style.slug, "name": style.name, "kind": kind, "digest": mark}
+                for kind in kinds
+            ]
+        vectors = np.concatenate([part for _, texts, images in styles for part in (texts, images)])
+        with self._lock:
+            for start in range(0, len(ids), BATCH):
+                batch = slice(start, start + BATCH)
+                self._collection.add(
+                    ids=ids[batch], embeddings=vectors[batch], metadatas=metadatas[batch]
+                )
+            self._table = None
+            for style, texts, images in styles:
+                self._entries[style.slug] = _Entry(style.name, texts, images)
+                self._styles[style.slug] = style
+
+    def _embed(self, style: Style) -> tuple[Style, Matrix, Matrix]:
+        texts = self.encoder.embed_documents(style_texts(style))
+        images = [self.encoder.embed_image(_open(path)) for path in style.references]
+        return style, np.array(texts, np.float32), np.array(images, np.float32)
 
     def remove(self, slug: str) -> None:
         """Forget a style; nothing happens when it is not there."""
@@ -169,6 +205,7 @@ class StyleIndex:
             self._styles.pop(slug, None)
             entry = self._entries.pop(slug, None)
             if entry is not None:
+                self._table = None
                 count = len(entry.texts) + len(entry.images)
                 self._collection.delete(ids=[f"{slug}#{i}" for i in range(count)])
 
@@ -192,25 +229,13 @@ class StyleIndex:
 
     def nearest(self, query: Vector, k: int, *, of_image: bool) -> list[tuple[str, float]]:
         """(slug, cosine) of the `k` nearest styles to a unit vector of shape (dim,), best first."""
-        count = self._collection.count()
-        if not count:
-            return []
-        hits = self._collection.query(
-            query_embeddings=query[None],
-            n_results=min(CANDIDATES * BEST_TEXTS, count),
-            include=["metadatas"],
-        )
-        slugs = dict.fromkeys(str(m["style"]) for m in (hits["metadatas"] or [[]])[0])
-        scored = [
-            (slug, self._cosine(slug, query, of_image)) for slug in slugs if slug in self._entries
-        ]
-        return sorted(scored, key=lambda pair: -pair[1])[:k]
-
-    def _cosine(self, slug: str, query: Vector, of_image: bool) -> float:
-        entry = self._entries[slug]
-        if of_image:
-            return float((entry.images @ query).max())
-        return float(np.sort(entry.texts @ query)[-BEST_TEXTS:].mean())
+        with self._lock:
+            if self._table is None:
+                self._table = _Table.of(self._entries)
+            table = self._table
+        cosines = table.image_cosines(query) if of_image else table.text_cosines(query)
+        best = np.argsort(-cosines, kind="stable")[:k]
+        return [(table.slugs[i], float(cosines[i])) for i in best]
 
     def _match(self, slug: str, cosine: float, query: Vector, *, of_image: bool) -> Match:
         score = self.calibration.score(cosine, of_image=of_image)
@@ -255,6 +280,32 @@ def digest(style: Style) -> str:
     """What a stored style is known by: its embedded words and the names and sizes of its references."""
     parts = [*style_texts(style), *(f"{p.name}:{p.stat().st_size}" for p in style.references)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def _stacked(parts: Sequence[Matrix]) -> tuple[Matrix, NDArray[np.int64]]:
+    """All rows of `parts` in one matrix, and for each part the numbers of its rows, -1 to the right of them."""
+    widest = max((len(part) for part in parts), default=0)
+    rows = np.full((len(parts), widest), -1, np.int64)
+    start = 0
+    for row, part in zip(rows, parts, strict=True):
+        row[: len(part)] = np.arange(start, start + len(part))
+        start += len(part)
+    return (np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)), rows
+
+
+def _best_mean(
+    matrix: Matrix, rows: NDArray[np.int64], query: Vector, best: int
+) -> NDArray[np.float32]:
+    """The mean of each row group's `best` highest products with `query`; (groups,)."""
+    if not rows.size:
+        return np.full(len(rows), -1, np.float32)
+    absent = -2.0  # below every cosine
+    products = np.append(matrix @ query, np.float32(absent))[rows]
+    width = min(best, rows.shape[1])
+    top = np.partition(products, -width, axis=1)[:, -width:]
+    there = top > absent
+    means: NDArray[np.float32] = np.where(there, top, 0).sum(1) / np.maximum(there.sum(1), 1)
+    return means
 
 
 def _stored_entries(collection: Collection) -> dict[str, _Entry]:

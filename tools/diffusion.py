@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from tools.control import control_image
 from tools.errors import AppError, EngineFailed, InvalidRequest
 from tools.imaging import ImageRequest, OnStep, Step, StyleMix, Vector
 from tools.minilm import MiniLM
-from tools.packs import open_pack, pack_revision
+from tools.packs import hush_loaders, open_pack, pack_revision
 from tools.profiles import Profile
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class DiffusersEngine:
             )
         pipe = self._pipe
         estimate = _Estimate(pipe.scheduler)
-        lines = request.edges or Image.new("L", (request.width, request.height))
+        control = self._control(request)
         scale = request.control_scale if request.edges else self.profile.blank_control_scale
 
         def after_step(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +86,7 @@ class DiffusersEngine:
             try:
                 output = pipe(
                     **self._prompt(request),
-                    image=lines.convert("RGB"),
+                    image=control,
                     width=request.width,
                     height=request.height,
                     num_inference_steps=request.steps,
@@ -119,6 +120,14 @@ class DiffusersEngine:
             torch.from_numpy(w)[None].to(self._pipe.device, self._pipe.dtype) for w in words
         )
         return {"prompt_embeds": prompt, "negative_prompt_embeds": negative}
+
+    def _control(self, request: ImageRequest) -> Image.Image:
+        """The ControlNet's RGB image: black where there is no sketch."""
+        if request.edges is None:
+            return Image.new("RGB", (request.width, request.height))
+        if not self.profile.control_shapes:
+            return request.edges.convert("RGB")
+        return Image.fromarray(control_image(np.asarray(request.edges)))
 
     def _style(self, mix: StyleMix | None, *, guided: bool) -> torch.Tensor:
         """The blend as the IP-Adapter takes it: (1, 1, dim), under guidance (2, 1, dim) with no style first."""
@@ -172,17 +181,11 @@ class _Estimate:
 
 def _load_pipeline(folder: Path, *, own_text: bool) -> StableDiffusionControlNetPipeline:
     import torch
-    import transformers
 
-    transformers.logging.set_verbosity_error()  # else: lines about torchvision, which nothing here needs
-    transformers.logging.disable_progress_bar()
+    hush_loaders()
     from diffusers import StableDiffusionControlNetPipeline
-    from diffusers.utils import logging as diffusers_logging
     from safetensors.torch import load_file
     from transformers import CLIPImageProcessorPil
-
-    diffusers_logging.disable_progress_bar()
-    diffusers_logging.set_verbosity_error()
 
     gpu = torch.cuda.is_available()
     absent = {"text_encoder": None, "tokenizer": None} if own_text else {}

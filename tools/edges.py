@@ -1,5 +1,6 @@
 """From a sketch, a scan or a photograph to its edge map: thin white lines on black."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,8 @@ from PIL import Image
 from tools.errors import InvalidRequest
 from tools.thinning import thin
 
-SAMPLE = 300  # pixels along the longer side, to learn the statistics of a picture from
+LARGEST = 2048  # px, the longer side at which larger pictures are traced
+SAMPLE = 200  # pixels along the longer side, to learn the statistics of a picture from
 TILES = 96  # along the longer side, to tell light from ink
 PAPER_SPREAD = 0.15  # how far bare paper may lie from the even light, relative
 SOLID = 0.35  # a tile below this share of the even light is filled with ink
@@ -39,9 +41,13 @@ def extract_edges(image: Image.Image) -> Image.Image:
     """Return the lines of an RGB image as white (255) on black (0), mode L, same size.
 
     Line art (see `find_sheet`) gives one line per stroke and the outline of a filled area; any
-    other picture gives its contours. Specks are dropped. Meant for a few megapixels at most.
-    Raises `InvalidRequest` with code `blank_sketch` when no line is left.
+    other picture gives its contours. Specks are dropped. A picture larger than `LARGEST` is traced
+    at that size. Raises `InvalidRequest` with code `blank_sketch` when no line is left.
     """
+    if max(image.size) > LARGEST:
+        smaller = image.copy()
+        smaller.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
+        return resize_edges(extract_edges(smaller), *image.size)
     pixels = np.asarray(image)
     sheet = find_sheet(pixels)
     if sheet is None:
@@ -72,7 +78,7 @@ def resize_edges(edge_map: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def _to_image(lines: MatLike) -> Image.Image:
-    return Image.fromarray((lines * 255).astype(np.uint8))
+    return Image.fromarray(np.multiply(lines, 255, out=lines))
 
 
 def find_sheet(pixels: MatLike) -> Sheet | None:
@@ -87,7 +93,8 @@ def find_sheet(pixels: MatLike) -> Sheet | None:
     grey = _dark_on_light(pixels)
     step = max(4, max(grey.shape) // TILES)
     window = np.ones((2 * step + 1, 2 * step + 1), np.uint8)
-    brightest = cv2.dilate(grey, window)[step // 2 :: step, step // 2 :: step]
+    rows, columns = (slice(min(step, side) // 2, None, step) for side in grey.shape)
+    brightest = cv2.dilate(grey, window)[rows, columns]
     # Mirrored oddly, a shadow that falls off towards the rim goes on falling beyond it.
     beyond = np.pad(brightest.astype(np.int16), 10, mode="reflect", reflect_type="odd")
     paper = cv2.medianBlur(beyond.clip(0, 255).astype(np.uint8), 21)[10:-10, 10:-10]
@@ -99,29 +106,44 @@ def find_sheet(pixels: MatLike) -> Sheet | None:
     tone = ~solid & (np.abs(even - 1) > PAPER_SPREAD)
     if tone.mean() > MAX_TONE or solid.mean() > MAX_SOLID:
         return None
-    light = np.where(bare, paper, _spread(paper, bare, TILES / 16)).astype(np.uint8)
-    return Sheet(grey, cv2.resize(light, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    if not bare.all():
+        paper = np.where(bare, paper, _spread(paper, bare, TILES / 16)).astype(np.uint8)
+    return Sheet(grey, cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def _dark_on_light(pixels: MatLike) -> MatLike:
     """Return the plane in which ink of any colour is darkest, inverted for light ink on dark."""
-    red, green, blue = cv2.split(pixels)
-    lowest, highest = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
-    lightness = cv2.addWeighted(_sample(lowest), 0.5, _sample(highest), 0.5, 0)
+    sample = _sample(pixels)
+    lightness = cv2.addWeighted(_fold(cv2.min, sample), 0.5, _fold(cv2.max, sample), 0.5, 0)
     coarse = cv2.resize(lightness, (TILES, TILES), interpolation=cv2.INTER_AREA)
     stands_out = coarse.astype(np.float32) - cv2.medianBlur(coarse, 21)
     stands_out[np.abs(stands_out) < 4] = 0
-    grey = 255 - highest if (stands_out**3).sum() > 0 else lowest
-    return cv2.GaussianBlur(grey, (3, 3), 0)
+    light_on_dark = (stands_out**3).sum() > 0
+    if light_on_dark:
+        grey = _fold(cv2.max, pixels)
+        grey = cv2.bitwise_not(grey, dst=grey)
+    else:
+        grey = _fold(cv2.min, pixels)
+    return cv2.GaussianBlur(grey, (3, 3), 0, dst=grey)
+
+
+def _fold(pick: Callable[..., MatLike], pixels: MatLike) -> MatLike:
+    """Return the plane of `pick` (cv2.min or cv2.max) over the three channels."""
+    red, green, blue = cv2.split(pixels)
+    return pick(pick(red, green, dst=red), blue, dst=red)
 
 
 def _sample(plane: MatLike) -> MatLike:
-    share = min(1.0, SAMPLE / max(plane.shape))
-    return cv2.resize(plane, None, fx=share, fy=share, interpolation=cv2.INTER_NEAREST)
+    height, width = plane.shape[:2]
+    share = min(1, SAMPLE / max(height, width))
+    size = max(1, round(width * share)), max(1, round(height * share))
+    return cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST)
 
 
 def _spread(values: MatLike, known: MatLike, sigma: float) -> MatLike:
     """Blur the known values, over the unknown ones too; never below 1."""
+    if known.all():
+        return np.maximum(cv2.GaussianBlur(values.astype(np.float32), (0, 0), sigma), 1)
     weight = known.astype(np.float32)
     total = cv2.GaussianBlur(values * weight, (0, 0), sigma)
     return np.maximum(total / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-6), 1)
@@ -141,9 +163,9 @@ def trace_strokes(sheet: Sheet) -> MatLike:
     if not ink.size:
         return np.zeros_like(depth)
     level = max(faintest, INK_SHARE * float(np.percentile(ink, 90)))
-    dark = cv2.threshold(darkness, level, 1, cv2.THRESH_BINARY)[1]
-    clear = cv2.threshold(depth, noisiest, 1, cv2.THRESH_BINARY)[1]
-    return thin(_hollow(cv2.min(dark, clear)))
+    _, dark = cv2.threshold(darkness, level, 1, cv2.THRESH_BINARY, dst=darkness)
+    _, clear = cv2.threshold(depth, noisiest, 1, cv2.THRESH_BINARY, dst=depth)
+    return thin(_hollow(cv2.min(dark, clear, dst=dark)))
 
 
 def _paper_level(plane: MatLike, deviations: float = 0) -> float:
@@ -156,11 +178,12 @@ def _paper_level(plane: MatLike, deviations: float = 0) -> float:
 def _hollow(mask: MatLike) -> MatLike:
     """Empty the filled areas of a 0 or 1 mask, leaving their outline of one pixel."""
     depth = cv2.distanceTransform(mask, cv2.DIST_L1, 3, dstType=cv2.CV_8U)
-    ridge = depth[(depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))) & (depth > 0)]
-    if not ridge.size:
-        return mask
-    reach = max(4.0, FILL_RATIO * float(np.median(ridge)))
-    core = cv2.threshold(depth, reach, 1, cv2.THRESH_BINARY)[1]
+    highest = cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    ridge = cv2.compare(depth, highest, cv2.CMP_EQ, dst=highest)
+    count = cv2.calcHist([depth], [0], ridge, [255], [1, 256]).cumsum()
+    usual = 1 + int(np.searchsorted(count, count[-1] / 2))  # half the width of the median stroke
+    reach = max(4, FILL_RATIO * usual)
+    _, core = cv2.threshold(depth, reach, 1, cv2.THRESH_BINARY, dst=depth)
     if not core.any():
         return mask
     side = 2 * round(1.2 * reach) + 1  # 1.2: into the corners of an area at an angle
@@ -210,8 +233,7 @@ def _outlines(pixels: MatLike) -> MatLike:
     window = np.ones((side, side), np.uint8)
     strokes = np.zeros(pixels.shape[:2], np.uint8)
     for form in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT):
-        red, green, blue = cv2.split(cv2.morphologyEx(smooth, form, window))
-        rise = cv2.max(cv2.max(red, green), blue)
+        rise = _fold(cv2.max, cv2.morphologyEx(smooth, form, window))
         narrow = cv2.threshold(rise, OUTLINE_STEP, 1, cv2.THRESH_BINARY)[1]
         strokes = cv2.max(strokes, drop_specks(narrow, 0.05 * longer))
     # In a busy photograph the gaps between things would pass for strokes.
@@ -226,4 +248,4 @@ def drop_specks(lines: MatLike, extent: float) -> MatLike:
         for contour, (_, _, _, parent) in zip(contours, tree[0] if contours else (), strict=True)
         if parent < 0 and max(cv2.boundingRect(contour)[2:]) < extent
     ]
-    return cv2.drawContours(lines.copy(), specks, -1, 0, cv2.FILLED)
+    return cv2.drawContours(lines.copy(), specks, -1, 0, cv2.FILLED) if specks else lines

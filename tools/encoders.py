@@ -10,7 +10,7 @@ from PIL import Image
 from tools.diffusion import TOKENIZER
 from tools.encoding import StyleEncoder
 from tools.minilm import DIM, MiniLM
-from tools.packs import open_pack, pack_revision
+from tools.packs import hush_loaders, open_pack, pack_revision
 from tools.profiles import Profile
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def open_encoder(profile: Profile, models_dir: Path) -> StyleEncoder:
     """Load a profile's style encoder. Blocking. Raises `WeightsMissing`."""
     folder = open_pack(profile, models_dir)
+    hush_loaders()
     return (
         StarterEncoder(folder)
         if profile.text == "minilm"

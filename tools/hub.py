@@ -49,13 +49,17 @@ def lay_out(parts: Mapping[str, Path], pack: Path) -> None:
     from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
     half = {"dtype": torch.float16, "use_safetensors": True}
+    image_encoder = CLIPVisionModelWithProjection.from_pretrained(
+        parts["ip_adapter"] / "models/image_encoder", **half
+    )
+    side = image_encoder.config.image_size
     pipe = StableDiffusionControlNetPipeline.from_pretrained(
         parts["pipeline"],
         controlnet=ControlNetModel.from_pretrained(parts["controlnet"], variant="fp16", **half),
-        image_encoder=CLIPVisionModelWithProjection.from_pretrained(
-            parts["ip_adapter"] / "models/image_encoder", **half
+        image_encoder=image_encoder,
+        feature_extractor=CLIPImageProcessorPil(
+            size={"shortest_edge": side}, crop_size={"height": side, "width": side}
         ),
-        feature_extractor=CLIPImageProcessorPil(),
         safety_checker=None,
         requires_safety_checker=False,
         variant="fp16",

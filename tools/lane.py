@@ -24,17 +24,15 @@ class GpuLane:
     async def run(self, job: Callable[[threading.Event], T]) -> T:
         """Run `job(stopped)` on the lane; a job should look at `stopped` at every step and raise `Cancelled`."""
         stopped = threading.Event()
-        future = asyncio.get_running_loop().run_in_executor(
-            self._thread, copy_context().run, job, stopped
-        )
+        work = self._thread.submit(copy_context().run, job, stopped)
+        done = asyncio.wrap_future(work)
         try:
-            return await asyncio.shield(future)
+            return await asyncio.shield(done)
         except asyncio.CancelledError:
             stopped.set()
-            if not future.cancel():
-                await asyncio.wait([future])
-                if not future.cancelled():
-                    future.exception()
+            if not work.cancel():  # it has begun: the engine is busy until it looks at `stopped`
+                await asyncio.wait([done])
+                done.exception()  # seen, though nobody is left to tell
             raise
 
     def close(self) -> None:

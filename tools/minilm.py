@@ -42,7 +42,8 @@ class MiniLM:
         """Unit vectors of whole texts, (len(texts), 384): mean over tokens, then L2."""
         hidden, mask = self._run(texts)
         mean = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
-        return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float32)
+        unit: NDArray[np.float32] = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        return unit.astype(np.float32)
 
     def embed_tokens(self, text: str, length: int) -> NDArray[np.float32]:
         """One vector per word piece, cut or padded with zeros to (length, 384)."""

@@ -30,6 +30,16 @@ def open_pack(profile: Profile, models_dir: Path) -> Path:
     return folder
 
 
+def hush_loaders() -> None:
+    """Keep the model libraries from drawing bars and giving hints while they load: a server's log is no notebook."""
+    import transformers
+    from diffusers.utils import logging
+
+    for library in (transformers.logging, logging):
+        library.disable_progress_bar()
+        library.set_verbosity_error()
+
+
 def pack_revision(folder: Path) -> str:
     """Twelve characters that name the pack's exact content."""
     return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:12]

@@ -229,7 +229,8 @@ def compose(wish: Wish, budget: int, takes_negative: bool, count: CountTokens) -
     domain, word = domain_of(text)
     asked, kept = facets(text), frozenset(content_words(text))
     prompt = text
-    for slot, phrases in PHRASES[domain].items():
+    lacking = PHRASES[domain] if text == wish.text else {}  # nothing takes the place of cut words
+    for slot, phrases in lacking.items():
         if any(among(said, SPOKEN[slot]) for said in kept):
             continue
         choices = [*phrases, *(ANY_LIGHTING if slot == "lighting" else ())]

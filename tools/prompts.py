@@ -191,7 +191,7 @@ def apply_style(
     def text() -> str:
         return head + ", ".join(filter(None, [*parts, *details]))
 
-    optional = [at for at, part in enumerate(parts) if not is_users(part)]
+    optional = [at for at, part in enumerate(parts) if at and not is_users(part)]
     while count_tokens(text()) > token_budget and optional:
         del parts[optional.pop()]
     while count_tokens(text()) > token_budget and details:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
@@ -10,24 +11,29 @@ _Bits = NDArray[Any]  # uint64, pixel x of a row is bit x % 64 of word x // 64
 
 
 def thin(mask: MatLike) -> NDArray[np.uint8]:
-    """Thin the strokes of `mask` (height, width) to 8-connected lines one pixel wide, 0 or 1.
+    """Thin the strokes of a uint8 mask (height, width) to 8-connected lines one pixel wide, 0 or 1.
 
     What hangs together stays so, holes stay open and ends stay in place. The algorithm is A1 of
     Z. Guo and R. W. Hall, "Parallel thinning with two-subiteration algorithms", CACM 32(3), 1989,
     here as boolean algebra on packed rows. Its time grows with the widest stroke.
     """
-    height, width = mask.shape
+    left, top, width, height = cv2.boundingRect(mask)
+    area = slice(top, top + height), slice(left, left + width)
     # A clear bit ends each row, and a clear row lies above and below: the outside.
     words = width // 64 + 1
     packed = np.zeros((height + 2, words * 8), np.uint8)
-    packed[1:-1, : (width + 7) // 8] = np.packbits(mask != 0, axis=1, bitorder="little")
+    packed[1:-1, : (width + 7) // 8] = np.packbits(
+        np.asarray(mask[area], np.uint8), axis=1, bitorder="little"
+    )
     bits = packed.view("<u8").reshape(-1)
     idle = 0
     from_north_west = False
     while idle < 2:
         idle = 0 if _peel(bits, words, from_north_west) else idle + 1
         from_north_west = not from_north_west
-    return np.unpackbits(packed[1:-1], axis=1, count=width, bitorder="little")
+    lines = np.zeros(mask.shape, np.uint8)
+    lines[area] = np.unpackbits(packed[1:-1], axis=1, count=width, bitorder="little")
+    return lines
 
 
 def _peel(bits: _Bits, words: int, from_north_west: bool) -> bool:

@@ -36,7 +36,7 @@ class Budget:
         if used >= 1.0:
             return False
         self.step += 1
-        rate = self.peak_rate * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * used)))
+        rate = float(self.peak_rate * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * used))))
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, self.step / self.warmup_steps)
         return True

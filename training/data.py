@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from styles.catalog import Catalog
@@ -40,10 +41,10 @@ def draw_mood(rng: Rng) -> str | None:
     return str(rng.choice(list(MOODS))) if rng.random() < 0.33 else None
 
 
-def control_lines(scene: Scene, rng: Rng) -> NDArray[np.uint8]:
+def control_lines(scene: Scene, rng: Rng) -> MatLike:
     """The edge map a person's drawing of `scene` would give: (SIZE, SIZE) of 0 or 255, mostly thin."""
     edges = rasterise(scene, SIZE, 1).edges > 100
-    lines = np.where(edges, 255, 0).astype(np.uint8)
+    lines: MatLike = np.where(edges, 255, 0).astype(np.uint8)
     if rng.random() < 0.25:
         lines = cv2.dilate(lines, np.ones((2, 2), np.uint8))
     if rng.random() < 0.2:
@@ -88,7 +89,7 @@ def draw_triples(
     return Triples(pictures, lines, references, captions, styles)
 
 
-def draw_reference(look: Look, rng: Rng) -> NDArray[np.uint8]:
+def draw_reference(look: Look, rng: Rng) -> MatLike:
     """Any scene in `look`: (REFERENCE, REFERENCE, 3)."""
     return paint(rasterise(draw_scene(rng), SIZE, LINE_WIDTH), look, rng, REFERENCE)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -68,7 +69,7 @@ def lobby(rng: Rng) -> Scene:
 
 def ink(scene: Scene, rng: Rng) -> NDArray[np.uint8]:
     """The scene's outlines as pen strokes of uneven pressure on faintly shaded paper: (3 / 4 SIZE, SIZE, 3)."""
-    strokes = rasterise(wobble(scene, rng, 0.0011), SIZE, 4).edges.astype(np.float32) / 255
+    strokes: MatLike = rasterise(wobble(scene, rng, 0.0011), SIZE, 4).edges.astype(np.float32) / 255
     pressure = cv2.resize(rng.uniform(0.72, 1, (24, 24)).astype(np.float32), (SIZE, SIZE))
     strokes = cv2.GaussianBlur(strokes, (0, 0), 0.8) * pressure
     shade = cv2.resize(

@@ -33,7 +33,11 @@ def assemble(parts: Path, pack: Path) -> None:
         ),
         requires_safety_checker=False,
     )
-    pipe.save_pretrained(pack, safe_serialization=True)
+    for part in ("vae", "unet", "controlnet", "image_encoder"):
+        shutil.rmtree(
+            pack / part, ignore_errors=True
+        )  # shards of an earlier pack may have other names
+    pipe.save_pretrained(pack, safe_serialization=True, max_shard_size="15MB")
     (pack / "ip_adapter").mkdir(exist_ok=True)
     shutil.copy(
         parts / "ip_adapter/ip_adapter.safetensors", pack / "ip_adapter/ip_adapter.safetensors"

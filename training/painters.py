@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from training.world import BACKDROP, GROUND, LIGHT, MAIN, Raster, Rng
 
-Picture = NDArray[np.float32]
+Picture = MatLike
 Palette = NDArray[np.float32]
 INK = 5
 
@@ -53,7 +54,7 @@ def _flat(raster: Raster, palette: Palette, rng: Rng, spread: float = 0.06) -> P
     return np.clip(picture * (1 + tone[raster.shapes])[..., None], 0, 1)
 
 
-def _clouds(size: int, rng: Rng, cells: int) -> NDArray[np.float32]:
+def _clouds(size: int, rng: Rng, cells: int) -> MatLike:
     """Smooth noise, mean 0, about -1..1, `cells` blobs across."""
     coarse = rng.normal(0, 0.5, (cells, cells)).astype(np.float32)
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
@@ -63,7 +64,7 @@ def _grain(picture: Picture, rng: Rng, amount: float) -> Picture:
     return picture + rng.normal(0, amount, picture.shape[:2]).astype(np.float32)[..., None]
 
 
-def _lines(raster: Raster, width: float) -> NDArray[np.float32]:
+def _lines(raster: Raster, width: float) -> MatLike:
     """Outlines as coverage 0..1. `width` 1 is a fine pen, 2.6 a brush.
 
     Even a brush stays so narrow at 256 px that both its sides lie within 2 px of the outline it follows.
@@ -75,24 +76,24 @@ def _lines(raster: Raster, width: float) -> NDArray[np.float32]:
     return np.clip(cv2.GaussianBlur(line, (0, 0), radius / 2) * (1.6 + radius * 0.5), 0, 1)
 
 
-def _over(picture: Picture, colour: Palette, cover: NDArray[np.float32]) -> Picture:
+def _over(picture: Picture, colour: Palette, cover: MatLike) -> Picture:
     return picture + (colour - picture) * cover[..., None]
 
 
-def _down(picture: Picture) -> NDArray[np.float32]:
+def _down(picture: Picture) -> MatLike:
     """0 at the top, 1 at the bottom."""
     return np.broadcast_to(
         np.linspace(0, 1, picture.shape[0], dtype=np.float32)[:, None], picture.shape[:2]
     )
 
 
-def _stripes(size: int, angle: float, period: float) -> NDArray[np.float32]:
+def _stripes(size: int, angle: float, period: float) -> MatLike:
     """A sine wave 0..1 across the picture; `period` in parts of its width."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     return 0.5 + 0.5 * np.sin(2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / period)
 
 
-def _light_and_shade(raster: Raster, depth: float) -> NDArray[np.float32]:
+def _light_and_shade(raster: Raster, depth: float) -> MatLike:
     """A factor round 1: each shape brighter toward its upper left."""
     soft = cv2.GaussianBlur(
         (raster.shapes % 7).astype(np.float32), (0, 0), raster.labels.shape[0] / 40
@@ -101,13 +102,13 @@ def _light_and_shade(raster: Raster, depth: float) -> NDArray[np.float32]:
     return 1 + depth * np.tanh(-(gx + gy))
 
 
-def _shadow(raster: Raster, offset: int, blur: float) -> NDArray[np.float32]:
+def _shadow(raster: Raster, offset: int, blur: float) -> MatLike:
     """How much of a soft shadow the shape above throws on each pixel, 0..1."""
     moved = np.roll(raster.shapes, (offset, offset), (0, 1))
     return cv2.GaussianBlur((moved > raster.shapes).astype(np.float32), (0, 0), blur)
 
 
-def _glow(raster: Raster, source: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
+def _glow(raster: Raster, source: MatLike, radius: float) -> MatLike:
     return cv2.GaussianBlur(source, (0, 0), radius * raster.labels.shape[0] / 128)
 
 
@@ -296,7 +297,7 @@ def mid_century_modern(r: Raster, p: Palette, rng: Rng) -> Picture:
 
 
 def industrial_loft(r: Raster, p: Palette, rng: Rng) -> Picture:
-    base = _flat(r, p, rng, 0.06) * _light_and_shade(r, 0.15)[..., None]
+    base: Picture = _flat(r, p, rng, 0.06) * _light_and_shade(r, 0.15)[..., None]
     size = len(base)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     row = np.floor(y * 26)
@@ -470,9 +471,7 @@ def draw_look(palettes: dict[str, Palette], rng: Rng, named: float = 0.75) -> Lo
     return Look(style, jitter_palette(palettes[style], rng) if own else random_palette(rng), own)
 
 
-def paint(
-    raster: Raster, look: Look, rng: Rng, size: int, mood: str | None = None
-) -> NDArray[np.uint8]:
+def paint(raster: Raster, look: Look, rng: Rng, size: int, mood: str | None = None) -> MatLike:
     """Paint `raster` in `look`, let the mood fall on it, and reduce to `size` px: (size, size, 3) uint8."""
     picture = PAINTERS[look.style](raster, look.palette, rng)
     if mood is not None:

@@ -38,7 +38,7 @@ def main() -> None:
                 args.out, seconds["style"], args.seed, pool_size=int(10000 * size) + 300
             )
         train_diffusion.train(
-            args.out, seconds["diffusion"], args.seed, count=int(9000 * size), batch=12, resume=True
+            args.out, seconds["diffusion"], args.seed, count=int(6000 * size), batch=8, resume=True
         )
     assemble(args.out, args.pack)
 

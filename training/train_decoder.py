@@ -1,4 +1,4 @@
-"""Sharpen the pack's VAE decoder against its frozen encoder: the latents, and all that learnt on them, stay as they are."""
+"""Sharpen the VAE decoder against its frozen encoder: the latents, and all that learnt on them, stay as they are."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,9 @@ from training.data import SIZE, load_palettes, picture_pool
 from training.train_vae import as_tensor, psnr, reconstruction_loss
 
 
-def train(folder: Path, seconds: float, seed: int, pool_size: int, crop: int = 128, batch: int = 4) -> None:
+def train(
+    folder: Path, seconds: float, seed: int, pool_size: int, crop: int = 128, batch: int = 4
+) -> None:
     """Train `folder`/vae's decoder for `seconds` on fresh pictures and save it in place."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed + 40)
@@ -28,7 +30,9 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, crop: int = 1
     while budget.next_step(optimizer):
         which = rng.integers(len(pool), size=batch)
         corner = rng.integers(0, (SIZE - crop) // 8 + 1, size=(batch, 2)) * 8
-        crops = [pool[i, y : y + crop, x : x + crop] for i, (y, x) in zip(which, corner, strict=True)]
+        crops = [
+            pool[i, y : y + crop, x : x + crop] for i, (y, x) in zip(which, corner, strict=True)
+        ]
         x = as_tensor(np.stack(crops))
         with torch.no_grad():
             latents = vae.encode(x).latent_dist.mode()

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPVisionModelWithProjection
 
+from tools.control import control_image
 from tools.minilm import DIM, MiniLM
 from training.budget import Budget
 from training.data import SIZE, draw_triples, load_palettes, load_style_captions
@@ -25,6 +26,7 @@ from training.train_vae import LATENT_CHANNELS, as_tensor
 
 TOKENS = 64  # word pieces a prompt may have, the two marks round it included
 IMAGE_TOKENS = 4  # what the IP-Adapter makes of one style vector
+CROP = 16  # latent cells a side, of the windows that most of training looks through
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Cache:
     """What the frozen parts make of the triples; index i is one training example."""
 
     latents: Tensor  # (n, LATENT_CHANNELS, SIZE / 8, SIZE / 8) float16, unit variance
-    lines: np.ndarray  # (n, SIZE * SIZE / 8) uint8, packed bits
+    lines: np.ndarray  # (n, SIZE * SIZE / 8) uint8, packed bits: the edge maps
     references: Tensor  # (n, 384) float32, unit vectors
     words: Tensor  # (n, TOKENS, 384) float16
 
@@ -161,11 +163,28 @@ def load_or_build_cache(folder: Path, seed: int, count: int) -> Cache:
     return Cache(**torch.load(file, weights_only=False))
 
 
-def train(folder: Path, seconds: float, seed: int, count: int, batch: int, resume: bool) -> None:
+def control_images(lines: np.ndarray) -> np.ndarray:
+    """Packed edge maps to what the ControlNet is shown: (n, 3, SIZE, SIZE) uint8."""
+    images = np.empty((len(lines), 3, SIZE, SIZE), np.uint8)
+    for image, bits in zip(images, lines, strict=True):
+        image[:] = control_image(np.unpackbits(bits).reshape(SIZE, SIZE) * 255).transpose(2, 0, 1)
+    return images
+
+
+def train(
+    folder: Path,
+    seconds: float,
+    seed: int,
+    count: int,
+    batch: int,
+    resume: bool,
+    start: Path | None = None,
+) -> None:
     """Train for `seconds`, saving the three parts under `folder` every few hundred steps."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed + 30)
     cache = load_or_build_cache(folder, seed, count)
+    control = control_images(cache.lines)
     nothing = torch.from_numpy(
         MiniLM(Path("models/starter/text/tokenizer.json")).embed_tokens("", TOKENS)
     )
@@ -178,6 +197,10 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int, resum
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01)
     budget = Budget(seconds, 7e-4, folder / "diffusion.log.jsonl", warmup_steps=150)
     checkpoint = folder / "diffusion.pt"
+    if start is not None:
+        saved = torch.load(start, weights_only=True)
+        unet.load_state_dict(saved["unet"])
+        controlnet.load_state_dict(saved["controlnet"])
     if resume and checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         unet.load_state_dict(saved["unet"])
@@ -202,12 +225,19 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int, resum
         return F.mse_loss(output, target)
 
     while budget.next_step(optimizer):
-        rows = rng.integers(len(cache.latents), size=batch)
-        latents = cache.latents[rows].float()
-        bits = np.unpackbits(cache.lines[rows], axis=1).reshape(batch, 1, SIZE, SIZE)
-        lines = torch.from_numpy(bits).float().expand(-1, 3, -1, -1)
+        crop = CROP if budget.elapsed < 0.7 * seconds else SIZE // 8
+        rows = rng.integers(len(cache.latents), size=batch * (SIZE // 8) ** 2 // crop**2)
+        corners = rng.integers(0, SIZE // 8 - crop + 1, size=(len(rows), 2))
+        windows = [
+            (i, slice(y, y + crop), slice(x, x + crop))
+            for i, (y, x) in zip(rows, corners, strict=True)
+        ]
+        latents = torch.stack([cache.latents[i, :, y, x] for i, y, x in windows]).float()
+        seen = np.stack([control[i, :, y0 * 8 : y1 * 8, x0 * 8 : x1 * 8] for i, y0, y1, x0, x1 in
+                         ((i, y.start, y.stop, x.start, x.stop) for i, y, x in windows)])  # fmt: skip
+        lines = torch.from_numpy(seen).float().div_(255)
         words, look = cache.words[rows].float(), cache.references[rows]
-        drop = torch.from_numpy(rng.random((batch, 3)) < [0.12, 0.15, 0.08])
+        drop = torch.from_numpy(rng.random((len(rows), 3)) < [0.12, 0.15, 0.06])
         words = torch.where(drop[:, 0, None, None], nothing, words)
         look = torch.where(drop[:, 1, None], torch.zeros_like(look), look)
         lines = lines * ~drop[:, 2, None, None, None]
@@ -216,7 +246,7 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int, resum
             lines,
             words,
             look,
-            torch.from_numpy(draw_timesteps(rng, batch)),
+            torch.from_numpy(draw_timesteps(rng, len(rows))),
             torch.randn_like(latents),
         )
         optimizer.zero_grad(set_to_none=True)
@@ -224,7 +254,7 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int, resum
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         budget.note(loss.item())
-        if budget.step % 250 == 0:
+        if budget.step % 200 == 0:
             save(folder, unet, controlnet)
             torch.save(
                 {
@@ -270,8 +300,9 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=Path("runs/starter"))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--count", type=int, default=10000)
-    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--start", type=Path, help="weights of an earlier checkpoint to begin with")
     args = parser.parse_args()
-    train(args.out, args.minutes * 60, args.seed, args.count, args.batch, args.resume)
+    train(args.out, args.minutes * 60, args.seed, args.count, args.batch, args.resume, args.start)

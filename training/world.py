@@ -552,12 +552,11 @@ def abstract(rng: Rng) -> Scene:
             r = rng.uniform(0.06, 0.22)
             scene.oval(x, y, r, r * rng.uniform(0.6, 1), label)
         elif kind == 1:
-            r = rng.uniform(0.1, 0.25) * (
+            reach = rng.uniform(0.1, 0.25) * (
                 1 + 0.25 * np.sin(turn * rng.integers(2, 5) + rng.uniform(0, 6))
             )
-            scene.add(
-                np.stack([x + r * np.cos(turn), y + r * np.sin(turn)], 1).astype(np.float32), label
-            )
+            blob = np.stack([x + reach * np.cos(turn), y + reach * np.sin(turn)], 1)
+            scene.add(blob.astype(np.float32), label)
         elif kind == 2:
             w, h, a = rng.uniform(0.05, 0.3), rng.uniform(0.04, 0.2), rng.uniform(0, np.pi)
             box = np.array([[-w, -h], [w, -h], [w, h], [-w, h]])
