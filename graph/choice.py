@@ -72,6 +72,11 @@ def settle(choice: StyleChoice, context: Context) -> list[StyleWeight]:
     return [StyleWeight(style=s.style, weight=s.weight / total) for s in choice.styles]
 
 
+def style_name(style: str, context: Context) -> str:
+    """Return what a person calls a style. Raises `NotFound` for one that has gone."""
+    return "your image" if style.startswith(OWN_REFERENCE) else context.catalog.get(style).name
+
+
 def answer_schema(context: Context) -> type[StyleChoice]:
     """Return `StyleChoice` as a schema for `interrupt` that also refuses what `settle` refuses.
 

@@ -1,9 +1,14 @@
 """Every knob of the studio, read once, at the edge."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).parent.parent
+
+Folder = Annotated[Path, AfterValidator(lambda path: ROOT / path)]  # relative: to the project
 
 
 class Settings(BaseSettings):
@@ -11,16 +16,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="ARTISAN_",
-        env_file=".env",
+        env_file=ROOT / ".env",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
     )
 
-    data_dir: Path = Path("var")  # all state lives here; safe to delete
-    models_dir: Path = Path("models")
-    library: Path = Path("styles/library")
+    data_dir: Folder = Path("var")  # all state lives here; safe to delete
+    models_dir: Folder = Path("models")
+    library: Folder = Path("styles/library")
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)  # 0: any free one

@@ -3,7 +3,7 @@
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
-from graph.choice import answer_schema, parse_style, settle
+from graph.choice import answer_schema, parse_style, settle, style_name
 from graph.context import Context
 from graph.state import Said, State, StyleWeight, Update
 
@@ -33,7 +33,7 @@ async def choose_style(state: State, runtime: Runtime[Context]) -> Update:
         question = {"kind": "style_selection", "candidates": candidates}
         answer = interrupt(question, response_schema=answer_schema(ctx))
         styles, reason = settle(answer, ctx), "your choice"
-    names = " and ".join(f"{share['style']} ({share['weight']:.0%})" for share in styles)
-    text = f"{names or 'No style, the words alone'}: {reason}."
+    parts = [f"{share['weight']:.0%} {style_name(share['style'], ctx)}" for share in styles]
+    text = f"{', '.join(parts) or 'No style, the words alone'}: {reason}."
     runtime.stream_writer(Said(type="said", node="choose_style", text=text))
     return {"styles": styles, "style_reason": reason}

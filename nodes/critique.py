@@ -2,13 +2,11 @@
 
 import asyncio
 
-import numpy as np
 from langgraph.runtime import Runtime
 
-from graph.blend import style_views
-from graph.context import Context, Studio
+from graph.context import Context
+from graph.fidelity import measure
 from graph.state import Attempt, Fidelity, Said, State, Update
-from tools.fidelity import geometry_scores, palette, palette_distance, similarity
 
 
 async def critique(state: State, runtime: Runtime[Context]) -> Update:
@@ -19,9 +17,17 @@ async def critique(state: State, runtime: Runtime[Context]) -> Update:
     """
     ctx = runtime.context
     studio = await ctx.studio(state["profile"])
-    last = state["attempts"][-1]
-    fidelity = await asyncio.to_thread(_measure, last, state, studio, ctx)
-    attempts = [*state["attempts"][:-1], Attempt(**{**last, "fidelity": fidelity})]
+    *before, last = state["attempts"]
+
+    def score() -> Fidelity:
+        render, lines = ctx.artifacts.image(last["image"]), None
+        if state["edge_map"]:
+            left, top, right, bottom = state["canvas"]["box"]
+            lines = ctx.artifacts.image(state["edge_map"]).crop((left, top, right, bottom))
+        prompt = state["enhancement"]["prompt"]
+        return measure(render, lines, state["styles"], prompt, studio, ctx)
+
+    attempts = [*before, Attempt(**{**last, "fidelity": await asyncio.to_thread(score)})]
     best = max(range(len(attempts)), key=lambda number: _rank(attempts[number]))
     kept, bar = attempts[best]["fidelity"]["geometry"], studio.profile.geometry_bar
     retry = kept is not None and kept < bar and len(attempts) <= studio.profile.retries
@@ -32,29 +38,6 @@ async def critique(state: State, runtime: Runtime[Context]) -> Update:
 
 def _rank(attempt: Attempt) -> tuple[float, float]:
     return attempt["fidelity"]["geometry"] or 0.0, attempt["fidelity"]["style"] or 0.0
-
-
-def _measure(attempt: Attempt, state: State, studio: Studio, ctx: Context) -> Fidelity:
-    """Blocking: reads the images and runs the encoder."""
-    render = ctx.artifacts.image(attempt["image"])
-    seen = studio.encoder.embed_image(render)
-    words = studio.encoder.embed_query(state["enhancement"]["prompt"])
-    text = max(0.0, similarity(seen, words))
-    fidelity = Fidelity(geometry=None, invented=None, style=None, palette=None, text=text)
-    if state["edge_map"]:
-        left, top, right, bottom = state["canvas"]["box"]
-        lines = ctx.artifacts.image(state["edge_map"]).crop((left, top, right, bottom))
-        scores = geometry_scores(lines, render)
-        fidelity |= {"geometry": scores.kept, "invented": scores.invented}
-    if state["styles"]:
-        views = style_views(state["styles"], studio.encoder.embed_image, ctx)
-        vectors, shares = zip(*views, strict=True)
-        blend = np.average(vectors, axis=0, weights=shares)
-        fidelity["style"] = max(0.0, similarity(seen, blend / np.linalg.norm(blend)))
-        palettes = style_views(state["styles"], palette, ctx)
-        own = palette(render)
-        fidelity["palette"] = sum(share * palette_distance(own, other) for other, share in palettes)
-    return fidelity
 
 
 def _verdict(attempts: list[Attempt], best: int, bar: float, retry: bool) -> str:

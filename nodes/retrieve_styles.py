@@ -9,6 +9,7 @@ from graph.context import Context
 from graph.state import Said, State, Update
 
 MATCHES = 8
+TOLD = 3  # of them, in words
 
 
 async def retrieve_styles(state: State, runtime: Runtime[Context]) -> Update:
@@ -36,7 +37,7 @@ async def retrieve_styles(state: State, runtime: Runtime[Context]) -> Update:
         matches = await asyncio.to_thread(studio.index.search, thread, MATCHES)
     near = [f"{m['name']} ({m['band']}, {m['score']:.2f})" for m in matches if m["band"] != "weak"]
     if near:
-        say(f"Nearest styles: {', '.join(near)}.")
+        say(f"Nearest styles: {', '.join(near[:TOLD])}.")
     elif earlier or state["style"] == "ask":
         say("No style is near enough to your words.")
     else:

@@ -40,6 +40,8 @@ app = typer.Typer(
 )
 styles_app = typer.Typer(help="The style library.", no_args_is_help=True)
 app.add_typer(styles_app, name="styles")
+models_app = typer.Typer(help="The models of the profiles.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
 
 Sketch = Annotated[
     Path, typer.Argument(help="A drawing: PNG, JPEG or WebP.", exists=True, dir_okay=False)
@@ -160,6 +162,23 @@ def add_style(
     else:
         slug = _add_images(catalog, paths, name, description, tags)
     typer.echo(f"added {slug}")
+
+
+@models_app.command("pull")
+def pull_models(
+    profile: Annotated[str, typer.Argument(help="Whose models, such as sd15.")],
+) -> None:
+    """Fetch the models of a profile from the hub, at their pinned revisions."""
+    from tools.hub import pull
+    from tools.profiles import load_profiles
+
+    models_dir = ROOT / _settings().models_dir
+    profiles = load_profiles(models_dir / "profiles.toml")
+    if profile not in profiles:
+        raise InvalidRequest(
+            f"There is no profile {profile!r}: choose one of {', '.join(profiles)}."
+        )
+    typer.echo(f"{pull(profiles[profile], models_dir)} is ready")
 
 
 def main() -> None:

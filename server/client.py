@@ -24,7 +24,9 @@ ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 30.0  # of silence: six heartbeats
 RECONNECTS = 5  # in a row, until an event comes through again
 RECONNECT_WAIT_S = 0.5  # before the first one; doubles each time
-START_S = 120.0  # a cold disk may take its time
+START_S = (
+    120.0  # until a server answers at all, or a first search has its models; a disk may be cold
+)
 STOP_S = 15.0
 
 
@@ -239,6 +241,7 @@ def _await_ready(url: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -
                 if error.code != "not_ready":
                     raise
                 time.sleep(0.1)
+                give_up = time.monotonic() + START_S
             else:
                 return
     log.seek(0)

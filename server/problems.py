@@ -15,13 +15,6 @@ from tools.errors import AppError, EngineBusy
 RETRY_AFTER_S = 5  # of a studio that is full; about the time of a render
 
 
-class FieldProblem(BaseModel):
-    """What is wrong with one field of the request."""
-
-    field: str
-    message: str
-
-
 class Problem(BaseModel):
     """A refusal. `code` is stable; `detail` is for people and may change."""
 
@@ -31,7 +24,7 @@ class Problem(BaseModel):
     detail: str
     code: str
     retryable: bool = False
-    errors: list[FieldProblem] = []
+    errors: list[dict[str, str]] = []  # {"field", "message"} of each wrong field
 
 
 class ProblemResponse(JSONResponse):
@@ -40,11 +33,10 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
 
+_CONTENT = {ProblemResponse.media_type: {"schema": Problem.model_json_schema()}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "The request was refused and changed nothing.",
-        "content": {ProblemResponse.media_type: {"schema": Problem.model_json_schema()}},
-    }
+    "4XX": {"description": "The request was refused and changed nothing.", "content": _CONTENT},
+    "5XX": {"description": "The studio cannot do it now, or failed.", "content": _CONTENT},
 }
 
 _CODES = {400: "broken_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -63,7 +55,7 @@ def problem(
     detail: str,
     *,
     retryable: bool = False,
-    errors: Sequence[FieldProblem] = (),
+    errors: Sequence[dict[str, str]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
     """Return the response that refuses a request."""
@@ -111,8 +103,7 @@ def _invalid(faults: Sequence[Mapping[str, Any]]) -> ProblemResponse:
     if place == "path":
         return problem(404, _CODES[404], _DETAILS[404])
     errors = [
-        FieldProblem(field=".".join(map(str, fault["loc"][1:])), message=fault["msg"])
-        for fault in faults
+        {"field": ".".join(map(str, fault["loc"][1:])), "message": fault["msg"]} for fault in faults
     ]
     field = path[0].lower().replace("-", "_") if path else place
     match faults[0]["type"]:
@@ -122,5 +113,5 @@ def _invalid(faults: Sequence[Mapping[str, Any]]) -> ProblemResponse:
             code = "unknown_field"
         case _:
             code = _FIELD_CODES.get(field, f"invalid_{field}")
-    detail = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in errors[:3])
+    detail = "; ".join(": ".join(filter(None, error.values())) for error in errors[:3])
     return problem(422, code, detail, errors=errors)

@@ -85,9 +85,8 @@ class Runs:
             for event in live.events[after:]:
                 yield event
                 after = event.id
-                if event.event == "end":
-                    return
-            if self.stopping.is_set():
+            last = live.events[-1]
+            if self.stopping.is_set() or (last.event == "end" and last.id <= after):
                 return
             await grown.wait()
 

@@ -258,7 +258,7 @@ def _rgb(pixel: Any) -> str:
 def _line(node: str, time: str, text: str) -> Table:
     line = Table.grid(padding=(0, 1))
     line.add_column(width=16)
-    line.add_column(width=8, justify="right")
+    line.add_column(width=10, justify="right")
     line.add_row(Text(node, "green"), Text(time, "dim"), Text(text))
     return line
 

@@ -36,6 +36,7 @@ def test_queries_name_no_style_they_mean() -> None:
     assert len(plain) >= 100
     assert len(hard) >= 50
     for text, style in queries:
+        assert style is not None
         words = set(style.split("-")) - {"and", "e"}
         said = set(text.lower().replace(",", " ").replace(".", " ").split())
         assert not words <= said, (text, style)

@@ -239,6 +239,7 @@ async def test_a_question_outlives_the_process(
     async with open_checkpointer(file) as saver:
         seen = await run(build_graph(saver), context, Command(resume={question.id: answer}))
     assert seen.nodes == ORDER[3:]
+    assert seen.said["choose_style"] == ["25% Ink, 75% Deco: your choice."]
     assert seen.state["styles"] == [
         {"style": "ink", "weight": 0.25},
         {"style": "deco", "weight": 0.75},

@@ -9,19 +9,29 @@ from graph.settings import Settings
 
 
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No `.env` of a developer, no key of theirs."""
-    monkeypatch.chdir(tmp_path)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key of a developer."""
     for name in ("OPENAI_API_KEY", *(f"ARTISAN_{key}".upper() for key in Settings.model_fields)):
         monkeypatch.delenv(name, raising=False)
 
 
 def test_the_defaults_need_nothing() -> None:
-    settings = Settings()
+    settings = Settings(_env_file=None)
     assert (settings.host, settings.port, settings.profile) == ("127.0.0.1", 8000, "starter")
-    assert settings.data_dir == Path("var")
     assert settings.llm_base_url is None
     assert settings.llm_api_key is None
+
+
+def test_folders_belong_to_the_project_wherever_it_is_called_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ARTISAN_DATA_DIR", str(tmp_path / "mine"))
+    settings = Settings(_env_file=None)
+    assert settings.data_dir == tmp_path / "mine"
+    assert (settings.models_dir / "profiles.toml").is_file()
+    assert settings.library.is_dir()
+    assert Settings.model_config["env_file"] == settings.models_dir.parent / ".env"
 
 
 def test_the_environment_speaks_before_the_file(
@@ -30,7 +40,7 @@ def test_the_environment_speaks_before_the_file(
     (tmp_path / ".env").write_text("ARTISAN_PORT=9001\nARTISAN_PROFILE=sd15\nUNKNOWN=1\n")
     monkeypatch.setenv("ARTISAN_PORT", "9002")
     monkeypatch.setenv("ARTISAN_LLM_BASE_URL", "")
-    settings = Settings()
+    settings = Settings(_env_file=tmp_path / ".env")
     assert (settings.port, settings.profile) == (9002, "sd15")
     assert settings.llm_base_url is None
 
@@ -48,7 +58,7 @@ def test_the_key_is_taken_and_not_shown(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    settings = Settings()
+    settings = Settings(_env_file=None)
     assert settings.llm_api_key is not None
     assert settings.llm_api_key.get_secret_value() == key
     assert key not in repr(settings)
@@ -63,9 +73,9 @@ def test_a_wrong_value_stops_the_start(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError):
-        Settings()
+        Settings(_env_file=None)
 
 
 def test_nothing_changes_them_later() -> None:
     with pytest.raises(ValidationError):
-        Settings().port = 1  # type: ignore[misc]
+        Settings(_env_file=None).port = 1  # type: ignore[misc]

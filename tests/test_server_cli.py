@@ -37,7 +37,6 @@ CANDIDATES = [
     Match(style="deco", name="Art Deco", score=0.9, band="strong", reason="gold", image_url="/1"),
     Match(style="ink", name="Ink", score=0.4, band="possible", reason="paper", image_url="/2"),
 ]
-WORKS = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
 @pytest.fixture
@@ -82,6 +81,20 @@ def own_folders(monkeypatch: pytest.MonkeyPatch, context: Context) -> Settings:
 
 def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "server", *map(str, words)]
+
+
+def start(*words: object, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command(*words),
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell that runs the suite in the background has Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 # Painting
@@ -173,14 +186,15 @@ def test_ctrl_c_cancels_the_run(context: Context, drawing: Path, tmp_path: Path)
     engine = HeldEngine()
     with serving(with_engine(context, engine)) as studio:
         out = tmp_path / "out.png"
-        line = command("render", drawing, WORDS, "-o", out, "--server", studio.http.base_url)
-        with subprocess.Popen(line, **WORKS) as process:
+        line = ("render", drawing, WORDS, "-o", out, "--server", studio.http.base_url)
+        with start(*line) as process:
             try:
                 until(lambda: engine.requests)
                 process.send_signal(signal.SIGINT)
                 _, complaints = process.communicate(timeout=60)
             finally:
                 process.kill()
+                engine.gate.release(100)
         assert process.returncode == 130
         assert "Traceback" not in complaints
         (run,) = runs_of(context)
@@ -405,9 +419,7 @@ def test_a_studio_that_runs_here_is_used(
 
 
 def test_serve_stops_when_the_one_that_started_it_is_gone(own_folders: Settings) -> None:
-    with subprocess.Popen(
-        command("serve", "--until-stdin-closes"), stdin=subprocess.PIPE, **WORKS
-    ) as process:
+    with start("serve", "--until-stdin-closes") as process:
         assert process.stdin
         assert process.stdout
         assert "http://127.0.0.1:" in process.stdout.readline()
@@ -437,22 +449,30 @@ def test_a_start_that_fails_for_a_known_reason_is_one_message(
     context: Context, own_folders: Settings, url: str
 ) -> None:
     """`url` serves the same data directory already."""
-    failed = subprocess.run(
-        command("serve", "--port", "0"), **WORKS, check=False, timeout=60, stdin=subprocess.DEVNULL
-    )
-    assert failed.returncode == 2
-    assert "ARTISAN_DATA_DIR" in failed.stderr
-    assert "Traceback" not in failed.stderr
+    with start("serve", "--port", "0") as process:
+        _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "ARTISAN_DATA_DIR" in complaints
+    assert "Traceback" not in complaints
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "error", "words"),
+    [
+        ("ARTISAN_PROFILE", "nonesuch", Refused, "nonesuch"),
+        ("ARTISAN_LIBRARY", "/no/library", Unreachable, "/no/library: no styles here"),
+    ],
+)
 def test_a_studio_of_our_own_that_does_not_start_tells_why(
-    monkeypatch: pytest.MonkeyPatch, own_folders: Settings
+    monkeypatch: pytest.MonkeyPatch,
+    own_folders: Settings,
+    variable: str,
+    value: str,
+    error: type[Exception],
+    words: str,
 ) -> None:
-    monkeypatch.setenv("ARTISAN_PROFILE", "nonesuch")
-    with pytest.raises(Refused, match="nonesuch"), client.own_server():
-        pytest.fail("it started")
-    monkeypatch.setenv("ARTISAN_LIBRARY", str(own_folders.data_dir / "nothing"))
-    with pytest.raises(Unreachable, match="no styles here"), client.own_server():
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(error, match=words), client.own_server():
         pytest.fail("it started")
 
 
@@ -472,18 +492,11 @@ def test_local_url(host: str, url: str) -> None:
 @pytest.mark.timeout(400)
 def test_demo_from_nothing_to_a_picture(own_folders: Settings, tmp_path: Path) -> None:
     """The shipped models, a server of its own, and nothing left behind."""
-    environment = {**os.environ, "ARTISAN_LIBRARY": str(ROOT / "styles" / "library")}
-    done = subprocess.run(
-        command("demo", "--yes"),
-        **WORKS,
-        env=environment,
-        check=False,
-        timeout=380,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"geometry +\d+%", done.stdout)
-    assert f"saved {Path('out/demo.png')}\n" in done.stdout
+    with start("demo", "--yes", ARTISAN_LIBRARY=str(ROOT / "styles" / "library")) as process:
+        said, complaints = process.communicate(timeout=380)
+    assert process.returncode == 0, complaints
+    assert re.search(r"geometry +\d+%", said)
+    assert "saved out/demo.png\n" in said
     render = picture(ROOT / "out" / "demo.png")
     sheet = picture(ROOT / "out" / "demo-side-by-side.png")
     assert sheet.width > 2 * render.width

@@ -89,6 +89,7 @@ def test_the_document_names_every_call_of_the_design(context: Context) -> None:
     assert list(answers["200"]["content"]) == ["text/event-stream"]
     assert list(answers["4XX"]["content"]) == ["application/problem+json"]
     assert "422" not in answers
+    assert "$defs" not in str(api), "a reference that leads nowhere"
 
 
 async def test_a_data_folder_has_one_studio(context: Context) -> None:

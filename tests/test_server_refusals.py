@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -144,8 +145,6 @@ def test_a_body_that_is_no_form(studio: LiveStudio) -> None:
 
 def test_a_body_that_is_too_large(context: Context) -> None:
     settings = context.settings.model_copy(update={"max_upload_mb": 1})
-    from dataclasses import replace
-
     with serving(replace(context, settings=settings)) as studio:
         files = {"sketch": ("sketch.png", bytes(3 * 2**20))}
         declared = studio.http.post("/chat", data={"message": "a house"}, files=files)

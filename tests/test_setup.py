@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from graph.settings import Settings
+
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
@@ -213,7 +215,7 @@ def test_the_launcher_runs_from_any_folder_and_trusts_none(clone: Clone, tmp_pat
     link = tmp_path / "link to artisan"
     link.symlink_to(clone.folder / "artisan")
     for launcher in (clone.folder / "artisan", link):
-        line = [launcher, "render", "my sketch.png", "*"]
+        line = [str(launcher), "render", "my sketch.png", "*"]
         said = subprocess.run(line, cwd=here, text=True, capture_output=True, check=True).stdout
         assert json.loads(said) == ["ours", str(here), "render", "my sketch.png", "*"]
 
@@ -240,8 +242,8 @@ def test_what_is_installed_is_what_is_pinned() -> None:
 
 
 def test_nothing_brought_in_torchvision_or_cuda() -> None:
-    assert "torchvision" not in INSTALLED
-    if "+cpu" in INSTALLED["torch"]:
+    assert canonicalize_name("torchvision") not in INSTALLED
+    if "+cpu" in INSTALLED[canonicalize_name("torch")]:
         assert not [name for name in INSTALLED if name.startswith(("nvidia-", "triton"))]
 
 
@@ -255,3 +257,12 @@ def test_heavy_libraries_wait_until_they_are_needed(module: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True
     )
     assert run.stdout.split() == []
+
+
+def test_the_example_of_settings_shows_every_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {f"ARTISAN_{name.upper()}" for name in Settings.model_fields}
+    for name in {*names, "OPENAI_API_KEY"}:
+        monkeypatch.delenv(name, raising=False)
+    example = ROOT / ".env.example"
+    assert set(re.findall(r"^(ARTISAN_\w+)=", example.read_text(), re.MULTILINE)) == names
+    assert Settings(_env_file=example) == Settings(_env_file=None)

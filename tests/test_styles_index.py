@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import DIM, HashingEncoder
 from PIL import Image
 
 from styles.catalog import Catalog
 from styles.index import BEST_TEXTS, Calibration, StyleIndex, style_texts
-from tests.conftest import DIM, HashingEncoder
 
 EVEN = Calibration(
     text_slope=20, text_midpoint=0.43, image_slope=10, image_midpoint=0.5, floor=0.4, strong=0.8
@@ -109,8 +109,9 @@ def test_the_answer_is_the_exact_one_among_many(catalog: Catalog, tmp_path: Path
     style = catalog.get("ink")
     texts = rng.standard_normal((300, 4, DIM)).astype(np.float32)
     texts /= np.linalg.norm(texts, axis=2, keepdims=True)
-    for number, vectors in enumerate(texts):
-        index.put(replace(style, slug=f"s{number:03}"), vectors, vectors[:1])
+    index.put(
+        [(replace(style, slug=f"s{i:03}"), vectors, vectors[:1]) for i, vectors in enumerate(texts)]
+    )
     for slug in ("ink", "neon", "deco"):
         index.remove(slug)
     for query in texts[:20, 0]:

@@ -240,6 +240,19 @@ def test_every_size_works(size: tuple[int, int], kind: str) -> None:
     assert edges.size == size
 
 
+@pytest.mark.parametrize("size", [(16_384, 16), (16, 16_384)])
+def test_an_empty_sliver_is_blank(size: tuple[int, int]) -> None:
+    with pytest.raises(InvalidRequest, match="blank"):
+        extract_edges(Image.new("RGB", size, "white"))
+
+
+def test_a_picture_of_many_megapixels_has_the_lines_of_a_smaller_one() -> None:
+    large = Image.fromarray(drawing(side=1200)).resize((3600, 3600), Image.Resampling.NEAREST)
+    edges = np.asarray(extract_edges(large)) > 0
+    assert cv2.connectedComponents(edges.astype(np.uint8))[0] - 1 == 3
+    assert crossings(edges, 0, 1980, 3600, 1980) == pytest.approx([546, 1974], abs=5)
+
+
 def test_a_megapixel_keeps_every_line_at_128_px() -> None:
     large = Image.fromarray(np.uint8(edges_of(drawing(width=1, side=1024))) * np.uint8(255))
     small = np.asarray(resize_edges(large, 128, 128)) > 0

@@ -8,7 +8,7 @@ from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tools.prompt_rules import FILLERS, PHRASES, describes, resolve
@@ -100,7 +100,7 @@ TALK = st.lists(
     ),
     max_size=12,
 ).map(" ".join)
-calmly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calmly = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 BUDGETS = st.integers(0, 90)
 
 
@@ -450,6 +450,7 @@ async def test_any_text_gives_a_printable_prompt_within_budget_always_the_same(
 
 @calmly
 @given(ANY_TEXT | TALK, BUDGETS)
+@example("a teapot " + "x." * 12, 12)  # phrases took the place of the word that was cut
 async def test_a_message_that_fits_is_kept_verbatim(message: str, budget: int) -> None:
     draft = await enhance(message, budget=budget)
     whole = clean(message).strip(" .,;:!")
@@ -482,6 +483,7 @@ async def test_the_last_change_always_wins(description: str, change: str) -> Non
 
 @calmly
 @given(TALK, TALK, BUDGETS, st.booleans())
+@example("in the snow ! in the snow", "minimalist forest", 1, True)  # "in" made room for nothing
 async def test_applying_a_style_keeps_the_budget_and_the_user_and_is_done_once(
     message: str, fragment: str, budget: int, told: bool
 ) -> None:

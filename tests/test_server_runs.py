@@ -1,0 +1,143 @@
+"""Runs without HTTP: what must hold whatever happens in the middle."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from live_server import BrokenEngine, with_engine
+
+from graph.build import build_graph, open_checkpointer
+from graph.choice import StyleChoice, StyleShare
+from graph.context import Context
+from graph.state import Request
+from server.eventlog import Event, EventLog, Run, open_log
+from server.runs import Runs
+from tools.errors import EngineFailed
+
+
+def ask(message: str = "a neon city", style: str = "none") -> Request:
+    return Request(
+        message=message,
+        sketch=None,
+        style=style,
+        seed=7,
+        steps=None,
+        size=None,
+        profile="starter",
+    )
+
+
+@pytest.fixture
+async def log(context: Context) -> AsyncIterator[EventLog]:
+    async with open_log(context.settings.data_dir) as log:
+        yield log
+
+
+@asynccontextmanager
+async def opened(context: Context, log: EventLog) -> AsyncIterator[Runs]:
+    """Runs on checkpoints in the studio's folder."""
+    async with open_checkpointer(context.settings.data_dir / "checkpoints.db") as saver:
+        runs = Runs(log, build_graph(saver), context, 8)
+        yield runs
+        await runs.close()
+
+
+@pytest.fixture
+async def runs(context: Context, log: EventLog) -> AsyncIterator[Runs]:
+    async with opened(context, log) as runs:
+        yield runs
+
+
+async def follow(runs: Runs, run: Run, after: int = 0) -> list[Event]:
+    return [event async for event in runs.follow(run, after)]
+
+
+def status(events: list[Event]) -> str:
+    assert events[-1].event == "end"
+    return str(json.loads(events[-1].data)["status"])
+
+
+async def test_a_cancel_at_any_moment_leaves_a_whole_log(runs: Runs, log: EventLog) -> None:
+    """Memory and disk tell the same, without a gap, and the outcome is the one on record."""
+    outcomes = set()
+    for delay_ms in range(0, 120, 6):
+        run = await runs.start(ask(), None)
+        watching = asyncio.create_task(follow(runs, run))
+        await asyncio.sleep(delay_ms / 1000)
+        runs.cancel(run)
+        runs.cancel(run)
+        events = await watching
+        assert [event.id for event in events] == list(range(1, len(events) + 1))
+        assert await log.events(run) == events
+        kept = await log.run(run.thread_id, run.run_id)
+        assert kept.status == status(events)
+        outcomes.add(kept.status)
+        runs.cancel(run)
+        assert (await log.run(run.thread_id, run.run_id)).status == kept.status
+    assert "cancelled" in outcomes
+    assert outcomes <= {"cancelled", "success"}
+
+
+async def test_an_answer_the_graph_refuses_keeps_the_question(runs: Runs, log: EventLog) -> None:
+    """A style may vanish between the check of an answer and its use."""
+    asked = await runs.start(ask("a city with ink", "ask"), None)
+    assert status(await follow(runs, asked)) == "interrupted"
+    question = (await log.thread(asked.thread_id)).question
+    assert question is not None
+
+    vanished = StyleChoice(styles=[StyleShare(style="vanished")])
+    events = await follow(runs, await runs.answer(asked.thread_id, question["id"], vanished))
+    assert status(events) == "error"
+    assert json.loads(events[-2].data)["code"] == "invalid_choice"
+    assert (await log.thread(asked.thread_id)).question == question
+
+    there = StyleChoice(styles=[StyleShare(style="ink")])
+    events = await follow(runs, await runs.answer(asked.thread_id, question["id"], there))
+    assert status(events) == "success"
+
+
+class FullDisk(EventLog):
+    """A log whose disk takes no outcome."""
+
+    async def finish(self, *_: Any, **__: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+
+async def test_a_full_disk_lets_nobody_wait_for_ever(context: Context, log: EventLog) -> None:
+    """What is not on disk is not called a success, and the next start ends the run."""
+    async with opened(context, FullDisk(log._db, log._thread)) as runs:
+        run = await runs.start(ask(), None)
+        events = await follow(runs, run)
+        assert status(events) == "error"
+        assert json.loads(events[-2].data)["code"] == "internal"
+        assert "disk" not in events[-2].data
+        assert await follow(runs, run) == events
+        assert await follow(runs, run, after=len(events)) == []
+        assert (await log.run(run.thread_id, run.run_id)).status == "running"
+    assert await log.close_orphans() == 1
+
+
+async def test_a_fault_that_may_pass_is_said_to_be_one(context: Context, log: EventLog) -> None:
+    engine = BrokenEngine(error=EngineFailed("The render broke."))
+    async with opened(with_engine(context, engine), log) as runs:
+        events = await follow(runs, await runs.start(ask(), None))
+    assert json.loads(events[-2].data) == {
+        "code": "engine_failed",
+        "message": "The render broke.",
+        "retryable": True,
+    }
+
+
+async def test_watchers_are_let_go_when_the_server_stops(runs: Runs) -> None:
+    usher = asyncio.create_task(runs.usher())
+    run = await runs.start(ask(), None)
+    watching = asyncio.create_task(follow(runs, run))
+    await asyncio.sleep(0)
+    runs.stopping.set()
+    events = await watching
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    await usher
