@@ -106,15 +106,21 @@ def service(renders: int) -> None:
     ):
         bare = _bare_render(engine)
         walls, firsts, ratios, memory = [], [], [], []
+        nodes: dict[str, list[int]] = {}
+        own = []  # wall seconds outside the graph's nodes
         for number in range(renders):
             start = time.perf_counter()
-            first = 0.0
+            first, inside_ms = 0.0, 0
             for event in chat(
                 http, {"message": MESSAGE, "style": STYLE, "seed": str(number)}, SKETCH
             ):
                 first = first or time.perf_counter() - start
                 assert event.name != "error", event.data
+                if event.name == "node" and event.data["status"] == "finished":
+                    nodes.setdefault(event.data["node"], []).append(event.data["elapsed_ms"])
+                    inside_ms += event.data["elapsed_ms"]
             walls.append(time.perf_counter() - start)
+            own.append(walls[-1] - inside_ms / 1000)
             firsts.append(first)
             memory.append(_memory_of_child())
             if number % 5 == 4:
@@ -128,6 +134,9 @@ def service(renders: int) -> None:
     report(
         "service / bare engine, wall, median of pairs", f"{statistics.median(ratios):.3f}", "1.030"
     )
+    report("  of it outside the nodes, median", f"{statistics.median(own) * 1000:.0f} ms", "3 %")
+    for node, times in nodes.items():
+        report(f"  {node}, median", f"{statistics.median(times):.0f} ms", "-")
     if len(memory) >= 10:
         growth = memory[-1] / memory[4] - 1
         report(f"memory after {len(memory)} renders against after 5", f"{growth:+.1%}", "+3 %")

@@ -103,7 +103,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             index=StyleIndex(encoder, catalog, settings.data_dir / "index", calibration),
         )
 
-    key = settings.llm_api_key
+    key, lane = settings.llm_api_key, GpuLane()
     context = Context(
         settings=settings,
         profiles=load_profiles(settings.models_dir / "profiles.toml"),
@@ -115,8 +115,8 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             settings.llm_model,
             settings.llm_timeout_s,
         ),
-        lane=GpuLane(),
-        studio=opened_once(open_studio),
+        lane=lane,
+        studio=opened_once(open_studio, lane),
     )
     try:
         yield context
@@ -124,8 +124,10 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         await asyncio.to_thread(context.lane.close)
 
 
-def opened_once(open_studio: Callable[[str], Studio]) -> Callable[[str], Awaitable[Studio]]:
-    """Make a blocking opener asynchronous: each studio is opened once, on a thread, and shared.
+def opened_once(
+    open_studio: Callable[[str], Studio], lane: GpuLane
+) -> Callable[[str], Awaitable[Studio]]:
+    """Make a blocking opener asynchronous: each studio is opened once, on the lane, and shared.
 
     A failure goes to everyone who waits, and the next caller tries again.
     """
@@ -134,7 +136,7 @@ def opened_once(open_studio: Callable[[str], Studio]) -> Callable[[str], Awaitab
     async def studio(name: str) -> Studio:
         if name not in opening:
             # A task of its own: a cancelled run must not stop the models that others wait for.
-            opening[name] = asyncio.create_task(asyncio.to_thread(open_studio, name))
+            opening[name] = asyncio.create_task(lane.run(lambda _: open_studio(name)))
         task = opening[name]
         try:
             return await asyncio.shield(task)

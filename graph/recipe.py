@@ -26,6 +26,7 @@ def image_request(state: State, studio: Studio, context: Context) -> ImageReques
             style_words(state["styles"], context),
             profile.token_budget,
             messages=state["messages"],
+            count_tokens=studio.engine.count_tokens,
         ),
         negative_prompt=state["enhancement"]["negative_prompt"],
         seed=(state["seed"] + tried) % 2**63,

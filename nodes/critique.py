@@ -1,7 +1,5 @@
 """Score the render."""
 
-import asyncio
-
 from langgraph.runtime import Runtime
 
 from graph.context import Context
@@ -27,7 +25,7 @@ async def critique(state: State, runtime: Runtime[Context]) -> Update:
         prompt = state["enhancement"]["prompt"]
         return measure(render, lines, state["styles"], prompt, studio, ctx)
 
-    attempts = [*before, Attempt(**{**last, "fidelity": await asyncio.to_thread(score)})]
+    attempts = [*before, Attempt(**{**last, "fidelity": await ctx.lane.run(lambda _: score())})]
     best = max(range(len(attempts)), key=lambda number: _rank(attempts[number]))
     kept, bar = attempts[best]["fidelity"]["geometry"], studio.profile.geometry_bar
     retry = kept is not None and kept < bar and len(attempts) <= studio.profile.retries

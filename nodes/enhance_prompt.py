@@ -13,14 +13,15 @@ async def enhance_prompt(state: State, runtime: Runtime[Context]) -> Update:
     Reads `messages`, `profile`; writes `enhancement`.
     """
     ctx = runtime.context
-    profile = ctx.profile(state["profile"])
+    studio = await ctx.studio(state["profile"])
     *history, message = state["messages"]
     draft = await ctx.prompts.write(
         PromptBrief(
             message=message,
             history=tuple(history),
-            token_budget=profile.token_budget,
-            takes_negative=profile.takes_negative,
+            token_budget=studio.profile.token_budget,
+            takes_negative=studio.profile.takes_negative,
+            count_tokens=studio.engine.count_tokens,
         )
     )
     runtime.stream_writer(Said(type="said", node="enhance_prompt", text=draft.reason))

@@ -24,7 +24,7 @@ async def generate_image(state: State, runtime: Runtime[Context]) -> Update:
     """
     ctx = runtime.context
     studio = await ctx.studio(state["profile"])
-    request = await asyncio.to_thread(image_request, state, studio, ctx)
+    request = await ctx.lane.run(lambda _: image_request(state, studio, ctx))
 
     def paint(stopped: threading.Event) -> Image.Image:
         def on_step(step: Step) -> None:

@@ -94,7 +94,7 @@ async def refresh(context: Context) -> None:
     if changed:
         with suppress(WeightsMissing):  # an index that opens later looks for itself
             studio = await context.studio(context.settings.profile)
-            await asyncio.to_thread(studio.index.sync, context.catalog.styles.values())
+            await context.lane.run(lambda _: studio.index.sync(context.catalog.styles.values()))
 
 
 @router.get("")

@@ -26,6 +26,15 @@ from tools.prompts import RulePromptWriter
 
 ROOT = Path(__file__).parent.parent
 DIM = 32
+NODES = [  # of a request with a sketch, in the order they run
+    "begin",
+    "enhance_prompt",
+    "retrieve_styles",
+    "choose_style",
+    "extract_edges",
+    "generate_image",
+    "critique",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +89,9 @@ class PaintedEngine:
         for number in range(1, request.steps + 1):
             on_step(Step(number, request.steps, lambda: image.resize((16, 16))))
         return image
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
 
     def embed_style(self, image: Image.Image) -> Vector:
         return np.asarray(HashingEncoder().embed_image(image), np.float32)

@@ -14,7 +14,7 @@ from typing import Any
 
 import ormsgpack
 import pytest
-from conftest import PaintedEngine
+from conftest import NODES, HashingEncoder, PaintedEngine
 from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_POS_ARGS, JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.errors import is_invalid_resume
@@ -34,18 +34,10 @@ from graph.context import Context, Studio
 from graph.state import Request
 from tools.errors import EngineBusy, EngineFailed, InvalidRequest, NotFound, WeightsMissing
 from tools.imaging import ImageRequest, OnStep, Step
+from tools.lane import GpuLane
 from tools.prompts import PromptBrief, PromptDraft
 
 ROOT = Path(__file__).parent.parent
-ORDER = [
-    "begin",
-    "enhance_prompt",
-    "retrieve_styles",
-    "choose_style",
-    "extract_edges",
-    "generate_image",
-    "critique",
-]
 THREAD: Any = {"configurable": {"thread_id": "t"}}
 
 
@@ -125,8 +117,8 @@ async def test_a_sketch_and_a_sentence_become_a_render(
     graph: Graph, context: Context, sketch: str
 ) -> None:
     seen = await run(graph, context, ask("neon city", sketch))
-    assert seen.nodes == ORDER
-    assert set(seen.said) == set(ORDER)
+    assert seen.nodes == NODES
+    assert set(seen.said) == set(NODES)
     assert seen.state["styles"] == [{"style": "neon", "weight": 1.0}]
     (attempt,) = seen.state["attempts"]
     render = context.artifacts.image(attempt["image"])
@@ -187,7 +179,7 @@ async def test_the_shape_of_the_sketch_is_kept(graph: Graph, context: Context) -
 
 async def test_without_a_sketch_the_words_alone_shape_it(graph: Graph, context: Context) -> None:
     seen = await run(graph, context, ask())
-    assert seen.nodes == ORDER
+    assert seen.nodes == NODES
     assert seen.state["edge_map"] is None
     fidelity = seen.state["attempts"][0]["fidelity"]
     assert fidelity["geometry"] is None
@@ -200,7 +192,7 @@ async def test_below_the_floor_the_render_is_text_only(
     graph: Graph, context: Context, sketch: str
 ) -> None:
     seen = await run(graph, context, ask("a quiet harbour", sketch))
-    assert seen.nodes == ORDER
+    assert seen.nodes == NODES
     assert not seen.interrupts
     assert seen.state["styles"] == []
     assert "text only" in seen.said["retrieve_styles"][0]
@@ -229,7 +221,7 @@ async def test_a_question_outlives_the_process(
     file = tmp_path / "checkpoints.sqlite"
     async with open_checkpointer(file) as saver:
         seen = await run(build_graph(saver), context, ask(sketch=sketch, style="ask"))
-    assert seen.nodes == ORDER[:3]
+    assert seen.nodes == NODES[:3]
     (question,) = seen.interrupts
     assert question.value["kind"] == "style_selection"
     assert [match["style"] for match in question.value["candidates"]] == ["neon"]
@@ -238,7 +230,7 @@ async def test_a_question_outlives_the_process(
     answer = {"styles": [{"style": "ink", "weight": 1}, {"style": "deco", "weight": 3}]}
     async with open_checkpointer(file) as saver:
         seen = await run(build_graph(saver), context, Command(resume={question.id: answer}))
-    assert seen.nodes == ORDER[3:]
+    assert seen.nodes == NODES[3:]
     assert seen.said["choose_style"] == ["25% Ink, 75% Deco: your choice."]
     assert seen.state["styles"] == [
         {"style": "ink", "weight": 0.25},
@@ -282,7 +274,7 @@ async def test_no_style_is_an_answer(graph: Graph, context: Context) -> None:
     assert len(question.value["candidates"]) == 3
     assert {match["band"] for match in question.value["candidates"]} == {"weak"}
     seen = await run(graph, context, Command(resume={question.id: {"styles": []}}))
-    assert seen.nodes == ORDER[3:]
+    assert seen.nodes == NODES[3:]
     assert seen.state["styles"] == []
 
 
@@ -390,7 +382,7 @@ async def test_slipped_geometry_is_tried_again_and_the_best_is_kept(
 ) -> None:
     engine = Careless()
     seen = await run(graph, await swap(context, engine=engine), ask(sketch=sketch))
-    assert seen.nodes == [*ORDER, *["generate_image", "critique"] * 2]
+    assert seen.nodes == [*NODES, *["generate_image", "critique"] * 2]
     scales = [request.control_scale for request in engine.requests]
     assert scales == sorted(set(scales))
     assert len(scales) == 3
@@ -503,7 +495,7 @@ async def test_the_state_is_plain_json(
             if channel != "__interrupt__":
                 assert json.loads(json.dumps(value)) == value
         count += 1
-    assert count > 2 * len(ORDER)
+    assert count > 2 * len(NODES)
     assert str(tmp_path) not in json.dumps((await graph.aget_state(THREAD)).values)
 
 
@@ -557,6 +549,29 @@ async def test_checkpoints_are_written_ahead(tmp_path: Path) -> None:
         await saver.adelete_thread("never seen")
 
 
+async def test_models_work_on_the_lane_only(
+    graph: Graph, context: Context, sketch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second thread that torch has worked on makes every render slower; see tools/lane.py."""
+    threads: dict[str, set[str]] = {}
+
+    def watched(owner: type, name: str) -> None:
+        work = getattr(owner, name)
+
+        def watch(*args: Any) -> Any:
+            threads.setdefault(name, set()).add(threading.current_thread().name)
+            return work(*args)
+
+        monkeypatch.setattr(owner, name, watch)
+
+    watched(PaintedEngine, "generate")
+    watched(PaintedEngine, "embed_style")
+    watched(HashingEncoder, "embed_image")
+    await run(graph, context, ask("neon city", sketch))
+    lane = {"gpu-lane_0"}
+    assert threads == {"embed_style": lane, "generate": lane, "embed_image": lane}
+
+
 async def test_models_open_once_for_everyone(context: Context) -> None:
     """A cancelled caller does not stop the models that another one waits for."""
     ready, calls = threading.Event(), []
@@ -567,7 +582,7 @@ async def test_models_open_once_for_everyone(context: Context) -> None:
         ready.wait(10)
         return expected
 
-    studio = opened_once(open_studio)
+    studio = opened_once(open_studio, GpuLane())
     first, second = (asyncio.create_task(_wait_for(studio("starter"))) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -593,7 +608,7 @@ async def test_models_that_failed_to_open_are_tried_again(context: Context) -> N
             raise outcome
         return outcome
 
-    studio = opened_once(open_studio)
+    studio = opened_once(open_studio, GpuLane())
     with pytest.raises(WeightsMissing):
         await studio("starter")
     assert await studio("starter") is expected
@@ -620,7 +635,7 @@ def test_the_drawing_is_the_design() -> None:
     edges = {
         (edge.source, edge.target, edge.conditional) for edge in make_graph().get_graph().edges
     }
-    way = ["__start__", *ORDER]
+    way = ["__start__", *NODES]
     assert edges == {
         *((source, target, False) for source, target in pairwise(way)),
         ("critique", "generate_image", True),

@@ -6,6 +6,7 @@ from io import BytesIO
 from itertools import pairwise
 
 import pytest
+from conftest import NODES
 from live_server import (
     BrokenEngine,
     LiveStudio,
@@ -23,16 +24,6 @@ from PIL import Image
 
 from graph.context import Context
 from tools.errors import WeightsMissing
-
-NODES = [
-    "begin",
-    "enhance_prompt",
-    "retrieve_styles",
-    "choose_style",
-    "extract_edges",
-    "generate_image",
-    "critique",
-]
 
 
 @pytest.fixture
@@ -85,6 +76,18 @@ def test_the_first_event_does_not_wait_for_the_render(context: Context) -> None:
         first = next(events)
         assert first.name == "metadata"
         assert studio.thread(first.data["thread_id"])["status"] == "busy"
+
+
+def test_a_silent_render_keeps_its_stream_alive(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sse.PING_S", 0.05)
+    with (
+        held(context) as (studio, _),
+        studio.http.stream("POST", "/chat", data={"message": "a neon city"}) as response,
+    ):
+        comments = (line for line in response.iter_lines() if line.startswith(":"))
+        assert "ping" in next(comments)
 
 
 def test_without_seed_each_message_has_its_own(studio: LiveStudio) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from conftest import ROOT
+from conftest import NODES, ROOT
 from live_server import BrokenEngine, HeldEngine, LiveStudio, png, serving, until, with_engine
 from PIL import Image
 from rich.console import Console
@@ -107,15 +107,7 @@ def test_render_shows_every_step_and_saves_the_picture(
     code, said, complaints = artisan("render", drawing, WORDS, "-o", out, "--server", url)
     assert (code, complaints) == (0, "")
     nodes = re.findall(r"^(\w+) +[\d.]+ m?s +\S", said, re.MULTILINE)
-    assert nodes == [
-        "begin",
-        "enhance_prompt",
-        "retrieve_styles",
-        "choose_style",
-        "extract_edges",
-        "generate_image",
-        "critique",
-    ]
+    assert nodes == NODES
     assert re.search(r"geometry +\d+%", said)
     assert re.search(r"style used +deco 100%", said)
     assert f"saved {out}" in said

@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
-from training.budget import Budget
+from training.budget import Budget, seconds_spent
 from training.train_diffusion import (
     TOKENS,
     add_ip_adapter,
@@ -17,6 +17,7 @@ from training.train_diffusion import (
     new_unet,
     save,
 )
+from training.train_vae import LATENT_CHANNELS
 
 
 def test_the_saved_unet_and_adapter_are_the_trained_ones(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_the_saved_unet_and_adapter_are_the_trained_ones(tmp_path: Path) -> None
     loaded._load_ip_adapter_weights([adapter])
 
     noise, words, look = (
-        torch.randn(1, 12, 8, 8),
+        torch.randn(1, LATENT_CHANNELS, 8, 8),
         torch.randn(1, TOKENS, 384),
         torch.randn(1, 1, 384),
     )
@@ -54,16 +55,30 @@ def test_the_saved_unet_and_adapter_are_the_trained_ones(tmp_path: Path) -> None
 
 
 def test_a_resumed_budget_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([weight], lr=1.0)
-    fresh = Budget(100, 1.0, tmp_path / "log", warmup_steps=1)
+    checkpoint, log = tmp_path / "part.pt", tmp_path / "log"
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    fresh = Budget(100, 1.0, log, warmup_steps=1)
+    fresh.restore(checkpoint, model=model, optimizer=optimizer)  # there is none yet
     assert fresh.next_step(optimizer)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(1.0, abs=1e-3)
-    resumed = Budget(100, 1.0, tmp_path / "log", warmup_steps=1, spent=90, step=500)
+    Budget(100, 1.0, log, spent=90, step=500).keep(checkpoint, model=model, optimizer=optimizer)
+    assert 90 <= seconds_spent(checkpoint) < 100
+    assert list(tmp_path.glob("*.new")) == []
+
+    learnt = model.weight.item()
+    other = torch.nn.Linear(1, 1)
+    resumed = Budget(100, 1.0, log, warmup_steps=1)
+    resumed.restore(checkpoint, model=other, optimizer=optimizer)
+    assert other.weight.item() == learnt
     assert resumed.next_step(optimizer)
     assert optimizer.param_groups[0]["lr"] < 0.06
     assert resumed.step == 501
-    assert not Budget(100, 1.0, tmp_path / "log", spent=100).next_step(optimizer)
+    assert not Budget(100, 1.0, log, spent=100).next_step(optimizer)
+
+
+def test_a_part_never_trained_has_spent_nothing(tmp_path: Path) -> None:
+    assert seconds_spent(tmp_path / "vae.pt") == 0
 
 
 def test_every_noise_level_is_drawn_the_last_one_often() -> None:

@@ -44,6 +44,12 @@ class DiffusersEngine:
         self._pipe = _load_pipeline(folder, own_text=self._words is not None)
         self._one_at_a_time = threading.Lock()
 
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text`, without the two marks round it."""
+        if self._words is not None:
+            return self._words.count_tokens(text)
+        return len(self._pipe.tokenizer(text, add_special_tokens=False).input_ids)
+
     def embed_style(self, image: Image.Image) -> Vector:
         """What the IP-Adapter sees of an RGB reference: (dim,) float32, of length 1 where the profile says so."""
         import torch

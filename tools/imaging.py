@@ -53,6 +53,10 @@ class ImageEngine(Protocol):
 
     name: str  # "<profile>/<pack revision>", goes into results
 
+    def count_tokens(self, text: str) -> int:
+        """How many of a profile's `token_budget` tokens `text` takes."""
+        ...
+
     def embed_style(self, image: Image.Image) -> Vector:
         """What a `StyleMix` of this engine holds for one RGB reference: (dim,) float32."""
         ...

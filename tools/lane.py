@@ -1,4 +1,9 @@
-"""One lane of blocking work off the event loop: renders take turns, the loop stays free."""
+"""One lane of blocking work off the event loop: models take turns, the loop stays free.
+
+All of torch's work belongs here, loading and embedding included, for speed: GNU OpenMP counts the threads of every
+thread that ever asked it for help, and once they are more than the cores it stops waiting actively between the
+thousand small operations of a step. With a second such thread alive, a render took 1.7 times as long.
+"""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Training by the clock: a time budget, the learning rate it implies, and a log line now and then."""
+"""Training by the clock: a time budget, the learning rate it implies, a log line and a checkpoint now and then."""
 
 import json
 import time
@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
+
+Part = nn.Module | torch.optim.Optimizer
 
 
 @dataclass
 class Budget:
     """`seconds` of wall time; the learning rate warms up, then falls along a cosine to 3 % of its peak.
 
-    Resumable: `spent` seconds and `step` of an earlier session continue the same schedule.
+    `restore` continues the schedule of an earlier session where `keep` left it.
     """
 
     seconds: float
@@ -41,6 +44,21 @@ class Budget:
             group["lr"] = rate * min(1.0, self.step / self.warmup_steps)
         return True
 
+    def keep(self, checkpoint: Path, **parts: Part) -> None:
+        """Write what `restore` needs. A kill while writing leaves the last checkpoint whole."""
+        state = {name: part.state_dict() for name, part in parts.items()}
+        fresh = checkpoint.with_suffix(".new")
+        torch.save(state | {"spent": self.elapsed, "step": self.step}, fresh)
+        fresh.replace(checkpoint)
+
+    def restore(self, checkpoint: Path, **parts: Part) -> None:
+        """Continue from `checkpoint`, if there is one."""
+        if checkpoint.exists():
+            state = torch.load(checkpoint, weights_only=True)
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+            self.spent, self.step = state["spent"], state["step"]
+
     def note(self, loss: float, every: int = 50) -> None:
         """Remember a loss; log the mean of the last `every`."""
         self._losses.append(loss)
@@ -54,3 +72,11 @@ class Budget:
             with self.log.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(line, flush=True)
+
+
+def seconds_spent(checkpoint: Path) -> float:
+    """How long the training behind `checkpoint` has run, 0 when there is none."""
+    if not checkpoint.exists():
+        return 0.0
+    spent: float = torch.load(checkpoint, weights_only=True, mmap=True)["spent"]
+    return spent

@@ -4,20 +4,40 @@
     make train ARGS="--minutes 10"     a smoke run
     make train ARGS="--pack-only"      assemble the pack from the last run's parts
 
-Every stage writes its parts, a checkpoint and a loss log under --out, and is skipped when its part is there already.
+Every stage keeps a checkpoint and a loss log under --out: killed, it goes on from there; finished, it is passed over.
+A longer --minutes takes diffusion and decoder up again for the time that they lack; what they stand on stays.
 """
 
 import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from training import train_diffusion, train_style_encoder, train_vae
+from training import train_decoder, train_diffusion, train_style_encoder, train_vae
+from training.budget import seconds_spent
 from training.pack import assemble
 
-SHARES = {"vae": 0.25, "style": 0.06, "diffusion": 0.69}  # of the time budget
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the recipe. `train(folder, seconds, seed, examples)` keeps its checkpoint in folder/`name`.pt."""
+
+    name: str
+    share: float  # of the time budget
+    examples: int  # drawn from the world for a run of an hour or more
+    train: Callable[[Path, float, int, int], None]
+
+
+STAGES = (
+    Stage("vae", 0.12, 4000, train_vae.train),
+    Stage("style", 0.07, 12000, train_style_encoder.train),
+    Stage("diffusion", 0.73, 4500, train_diffusion.train),
+    Stage("decoder", 0.08, 500, train_decoder.train),
+)
 
 
 def main() -> None:
-    """Run the stages that are missing, then assemble the pack."""
+    """Run what is missing of the stages, then assemble the pack."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -27,19 +47,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pack-only", action="store_true")
     args = parser.parse_args()
-    seconds = {stage: share * args.minutes * 60 for stage, share in SHARES.items()}
-    size = min(1.0, args.minutes / 60)
     args.out.mkdir(parents=True, exist_ok=True)
-    if not args.pack_only:
-        if not (args.out / "vae").exists():
-            train_vae.train(args.out, seconds["vae"], args.seed, pool_size=int(3000 * size))
-        if not (args.out / "image_encoder").exists():
-            train_style_encoder.train(
-                args.out, seconds["style"], args.seed, pool_size=int(10000 * size) + 300
-            )
-        train_diffusion.train(
-            args.out, seconds["diffusion"], args.seed, count=int(6000 * size), batch=8, resume=True
-        )
+    begun = seconds_spent(args.out / "diffusion.pt") > 0
+    foundations = 2 if begun else 0  # a VAE that moved would leave the UNet in another space
+    for stage in () if args.pack_only else STAGES[foundations:]:
+        seconds = stage.share * args.minutes * 60
+        if seconds_spent(args.out / f"{stage.name}.pt") < seconds:
+            examples = int(stage.examples * min(1.0, args.minutes / 60)) + 300
+            stage.train(args.out, seconds, args.seed, examples)
     assemble(args.out, args.pack)
 
 

@@ -2,10 +2,9 @@
 
 Trained from nothing, the three need no zero start: the ControlNet speaks from the first step, so layout is
 learnt first. Each condition is dropped now and then, so that words alone, a sketch alone, a reference alone and
-all three each work.
+all three each work; words and reference are also dropped together, which is the other half of guidance.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,34 +19,36 @@ from transformers import CLIPVisionModelWithProjection
 from tools.control import control_image
 from tools.minilm import DIM, MiniLM
 from training.budget import Budget
-from training.data import SIZE, draw_triples, load_palettes, load_style_captions
+from training.data import SIZE, Triples, draw_triples, load_palettes, load_style_captions
 from training.train_style_encoder import as_pixels
-from training.train_vae import LATENT_CHANNELS, as_tensor
+from training.train_vae import FACTOR, LATENT_CHANNELS, as_tensor
 
 TOKENS = 64  # word pieces a prompt may have, the two marks round it included
 IMAGE_TOKENS = 4  # what the IP-Adapter makes of one style vector
-CROP = 16  # latent cells a side, of the windows that most of training looks through
+CELLS = SIZE // FACTOR  # latent cells a side of a whole picture
+CROP = CELLS // 2  # latent cells a side, of the windows that training looks through at first
+MOST_WEIGHT = 6.0  # of a nearly noiseless example, against 1 for pure noise
 
 
 @dataclass(frozen=True)
 class Cache:
     """What the frozen parts make of the triples; index i is one training example."""
 
-    latents: Tensor  # (n, LATENT_CHANNELS, SIZE / 8, SIZE / 8) float16, unit variance
+    latents: Tensor  # (n, LATENT_CHANNELS, CELLS, CELLS) float16, unit variance
     lines: np.ndarray  # (n, SIZE * SIZE / 8) uint8, packed bits: the edge maps
     references: Tensor  # (n, 384) float32, unit vectors
     words: Tensor  # (n, TOKENS, 384) float16
 
 
 def new_unet() -> UNet2DConditionModel:
-    """A thin first level at 32x32, where cost lies, and attention on the two below."""
+    """Thin at 64x64 and 32x32, where cost lies; attention at 16x16 and 8x8, where whole shapes are seen."""
     return UNet2DConditionModel(
-        sample_size=SIZE // 8,
+        sample_size=CELLS,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        block_out_channels=(48, 96, 192),
+        down_block_types=("DownBlock2D",) * 2 + ("CrossAttnDownBlock2D",) * 2,
+        up_block_types=("CrossAttnUpBlock2D",) * 2 + ("UpBlock2D",) * 2,
+        block_out_channels=(32, 64, 128, 192),
         layers_per_block=1,
         cross_attention_dim=DIM,
         attention_head_dim=4,
@@ -57,9 +58,7 @@ def new_unet() -> UNet2DConditionModel:
 
 def new_controlnet(unet: UNet2DConditionModel) -> ControlNetModel:
     """A ControlNet whose zero convolutions are woken up: there is no trained UNet to protect."""
-    controlnet = ControlNetModel.from_unet(
-        unet, conditioning_embedding_out_channels=(8, 16, 32, 64)
-    )
+    controlnet = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 16, 48))
     outputs = [*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block]
     for convolution in [*outputs, controlnet.controlnet_cond_embedding.conv_out]:
         nn.init.kaiming_uniform_(convolution.weight, a=5**0.5)
@@ -114,43 +113,62 @@ def ip_adapter_state(unet: UNet2DConditionModel) -> dict[str, Tensor]:
 
 
 def new_scheduler() -> DDIMScheduler:
-    """v-prediction with zero terminal SNR, so that very dark and very light pictures can be reached."""
+    """Zero terminal SNR, so that very dark and very light pictures can be reached, and the clean latents predicted.
+
+    A network this thin has no room to carry noise through, as predicting v or epsilon would ask of it; clean
+    latents are simple (T. Li and K. He, "Back to Basics: Let Denoising Generative Models Denoise", 2025).
+    """
     return DDIMScheduler(
         beta_schedule="scaled_linear",
         beta_start=0.00085,
         beta_end=0.012,
-        prediction_type="v_prediction",
+        prediction_type="sample",
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
         clip_sample=False,
     )
 
 
-@torch.inference_mode()
+class Foundations:
+    """The parts that are trained first and then stay as they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.vae = AutoencoderKL.from_pretrained(folder / "vae").eval()
+        self.tower = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder").eval()
+        self.minilm = MiniLM(Path("models/starter/text/tokenizer.json"))
+
+    @torch.inference_mode()
+    def examples(self, triples: Triples) -> Cache:
+        """What the frozen parts make of `triples`."""
+        latents, references = [], []
+        for i in range(0, len(triples.captions), 4):
+            mean = self.vae.encode(as_tensor(triples.pictures[i : i + 4])).latent_dist.mode()
+            latents.append((mean * self.vae.config.scaling_factor).half())
+            looks = self.tower(pixel_values=as_pixels(triples.references[i : i + 4])).image_embeds
+            references.append(F.normalize(looks, dim=1))
+        words = [
+            torch.from_numpy(self.minilm.embed_tokens(caption, TOKENS)).half()
+            for caption in triples.captions
+        ]
+        lines = np.packbits(triples.lines.reshape(len(triples.lines), -1) > 0, axis=1)
+        return Cache(torch.cat(latents), lines, torch.cat(references), torch.stack(words))
+
+
 def build_cache(folder: Path, seed: int, count: int, chunk: int = 250) -> Cache:
     """Draw `count` triples and run them through the frozen VAE, style encoder and MiniLM."""
-    vae = AutoencoderKL.from_pretrained(folder / "vae").eval()
-    tower = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder").eval()
-    minilm = MiniLM(Path("models/starter/text/tokenizer.json"))
+    foundations = Foundations(folder)
     palettes, style_captions = load_palettes(), load_style_captions()
     rng = np.random.default_rng(seed + 20)
-    latents, lines, references, words = [], [], [], []
+    parts: list[Cache] = []
     for start in range(0, count, chunk):
-        triples = draw_triples(palettes, style_captions, rng, min(chunk, count - start))
-        for i in range(0, len(triples.captions), 4):
-            mean = vae.encode(as_tensor(triples.pictures[i : i + 4])).latent_dist.mode()
-            latents.append((mean * vae.config.scaling_factor).half())
-            references.append(
-                F.normalize(
-                    tower(pixel_values=as_pixels(triples.references[i : i + 4])).image_embeds,
-                    dim=1,
-                )
-            )
-        lines.append(np.packbits(triples.lines.reshape(len(triples.lines), -1) > 0, axis=1))
-        words += [torch.from_numpy(minilm.embed_tokens(c, TOKENS)).half() for c in triples.captions]
-        print("cached", start + len(triples.captions), flush=True)
+        size = min(chunk, count - start)
+        parts.append(foundations.examples(draw_triples(palettes, style_captions, rng, size)))
+        print("cached", start + size, flush=True)
     return Cache(
-        torch.cat(latents), np.concatenate(lines), torch.cat(references), torch.stack(words)
+        torch.cat([part.latents for part in parts]),
+        np.concatenate([part.lines for part in parts]),
+        torch.cat([part.references for part in parts]),
+        torch.cat([part.words for part in parts]),
     )
 
 
@@ -171,16 +189,11 @@ def control_images(lines: np.ndarray) -> np.ndarray:
     return images
 
 
-def train(
-    folder: Path,
-    seconds: float,
-    seed: int,
-    count: int,
-    batch: int,
-    resume: bool,
-    start: Path | None = None,
-) -> None:
-    """Train for `seconds`, saving the three parts under `folder` every few hundred steps."""
+def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 8) -> None:
+    """Train for `seconds` on `count` triples; write the three parts and the checkpoint diffusion.pt to `folder`.
+
+    Half pictures first, four times as many of them, then whole ones.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed + 30)
     cache = load_or_build_cache(folder, seed, count)
@@ -196,77 +209,71 @@ def train(
     parameters = [*unet.parameters(), *controlnet.parameters()]
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01)
     budget = Budget(seconds, 7e-4, folder / "diffusion.log.jsonl", warmup_steps=150)
-    checkpoint = folder / "diffusion.pt"
-    if start is not None:
-        saved = torch.load(start, weights_only=True)
-        unet.load_state_dict(saved["unet"])
-        controlnet.load_state_dict(saved["controlnet"])
-    if resume and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        unet.load_state_dict(saved["unet"])
-        controlnet.load_state_dict(saved["controlnet"])
-        optimizer.load_state_dict(saved["optimizer"])
-        budget.spent, budget.step = saved["spent"], saved["step"]
+    parts = {"unet": unet, "controlnet": controlnet, "optimizer": optimizer}
+    budget.restore(folder / "diffusion.pt", **parts)
 
-    def loss_of(
-        latents: Tensor, lines: Tensor, words: Tensor, look: Tensor, t: Tensor, noise: Tensor
-    ) -> Tensor:
-        noisy = scheduler.add_noise(latents, noise, t)
-        target = scheduler.get_velocity(latents, noise, t)
-        down, mid = controlnet(noisy, t, words, controlnet_cond=lines, return_dict=False)
-        output = unet(
-            noisy,
-            t,
-            words,
-            added_cond_kwargs={"image_embeds": [look[:, None]]},
-            down_block_additional_residuals=down,
-            mid_block_additional_residual=mid,
-        ).sample
-        return F.mse_loss(output, target)
+    def loss_of(latents: Tensor, lines: Tensor, words: Tensor, look: Tensor) -> Tensor:
+        t = torch.from_numpy(draw_timesteps(rng, len(latents)))
+        noisy = scheduler.add_noise(latents, torch.randn_like(latents), t)
+        output = predict(unet, controlnet, noisy, t, lines, words, look)
+        weight = (1 / (1 - scheduler.alphas_cumprod[t])).clamp(max=MOST_WEIGHT)  # 1 + SNR: v's own
+        return (weight * (output - latents).square().mean((1, 2, 3))).mean()
 
     while budget.next_step(optimizer):
-        crop = CROP if budget.elapsed < 0.7 * seconds else SIZE // 8
-        rows = rng.integers(len(cache.latents), size=batch * (SIZE // 8) ** 2 // crop**2)
-        corners = rng.integers(0, SIZE // 8 - crop + 1, size=(len(rows), 2))
-        windows = [
-            (i, slice(y, y + crop), slice(x, x + crop))
-            for i, (y, x) in zip(rows, corners, strict=True)
-        ]
-        latents = torch.stack([cache.latents[i, :, y, x] for i, y, x in windows]).float()
-        seen = np.stack([control[i, :, y0 * 8 : y1 * 8, x0 * 8 : x1 * 8] for i, y0, y1, x0, x1 in
-                         ((i, y.start, y.stop, x.start, x.stop) for i, y, x in windows)])  # fmt: skip
-        lines = torch.from_numpy(seen).float().div_(255)
+        crop = CROP if budget.elapsed < 0.6 * seconds else CELLS
+        rows = rng.integers(len(cache.latents), size=batch * (CELLS // crop) ** 2)
+        corners = rng.integers(0, CELLS - crop + 1, size=(len(rows), 2))
+        places = list(zip(rows, corners, strict=True))
+        latents = torch.stack([cache.latents[i][square(at, crop)] for i, at in places])
+        seen = [control[i][square(at * FACTOR, crop * FACTOR)] for i, at in places]
+        lines = torch.from_numpy(np.stack(seen)).float().div_(255)
         words, look = cache.words[rows].float(), cache.references[rows]
-        drop = torch.from_numpy(rng.random((len(rows), 3)) < [0.12, 0.15, 0.06])
-        words = torch.where(drop[:, 0, None, None], nothing, words)
-        look = torch.where(drop[:, 1, None], torch.zeros_like(look), look)
-        lines = lines * ~drop[:, 2, None, None, None]
-        loss = loss_of(
-            latents,
-            lines,
-            words,
-            look,
-            torch.from_numpy(draw_timesteps(rng, len(rows))),
-            torch.randn_like(latents),
-        )
+        chance = torch.from_numpy(rng.random((2, len(rows))))
+        wordless, lookless = chance[0] < 0.16, (chance[0] > 0.08) & (chance[0] < 0.24)
+        words = torch.where(wordless[:, None, None], nothing, words)
+        look = torch.where(lookless[:, None], torch.zeros_like(look), look)
+        lines = lines * (chance[1] > 0.05)[:, None, None, None]
+        loss = loss_of(latents.float(), lines, words, look)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         budget.note(loss.item())
         if budget.step % 200 == 0:
-            save(folder, unet, controlnet)
-            torch.save(
-                {
-                    "unet": unet.state_dict(),
-                    "controlnet": controlnet.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "spent": budget.elapsed,
-                    "step": budget.step,
-                },
-                checkpoint,
-            )
+            budget.keep(folder / "diffusion.pt", **parts)
+    budget.keep(folder / "diffusion.pt", **parts)
     save(folder, unet, controlnet)
+
+
+def predict(
+    unet: UNet2DConditionModel,
+    controlnet: ControlNetModel,
+    noisy: Tensor,
+    t: Tensor,
+    lines: Tensor,
+    words: Tensor,
+    look: Tensor,
+) -> Tensor:
+    """The clean latents (n, LATENT_CHANNELS, h, w) behind `noisy` ones at timesteps `t` (n,).
+
+    `lines` is the control image, (n, 3, FACTOR * h, FACTOR * w) in 0..1.
+    """
+    down, mid = controlnet(noisy, t, words, controlnet_cond=lines, return_dict=False)
+    clean: Tensor = unet(
+        noisy,
+        t,
+        words,
+        added_cond_kwargs={"image_embeds": [look[:, None]]},
+        down_block_additional_residuals=down,
+        mid_block_additional_residual=mid,
+    ).sample
+    return clean
+
+
+def square(corner: np.ndarray, side: int) -> tuple[slice, slice, slice]:
+    """Where (channels, height, width) data has the window whose top left is `corner`, (y, x)."""
+    y, x = corner
+    return slice(None), slice(y, y + side), slice(x, x + side)
 
 
 def draw_timesteps(rng: np.random.Generator, batch: int) -> np.ndarray:
@@ -293,16 +300,3 @@ def save(folder: Path, unet: UNet2DConditionModel, controlnet: ControlNetModel) 
     new_scheduler().save_pretrained(folder / "scheduler")
     (folder / "ip_adapter").mkdir(exist_ok=True)
     save_file(adapter, folder / "ip_adapter/ip_adapter.safetensors")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/starter"))
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--count", type=int, default=10000)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--start", type=Path, help="weights of an earlier checkpoint to begin with")
-    args = parser.parse_args()
-    train(args.out, args.minutes * 60, args.seed, args.count, args.batch, args.resume, args.start)

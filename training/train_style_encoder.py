@@ -4,7 +4,6 @@ Three things are asked of one vector: to stand by the captions of its style, to 
 (also under a foreign palette), and to remember the palette. The last two are what the IP-Adapter lives on.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +48,7 @@ def as_pixels(pictures: np.ndarray) -> Tensor:
 
 
 def train(folder: Path, seconds: float, seed: int, pool_size: int, batch: int = 64) -> None:
-    """Train for `seconds`, then save the tower and its image processor under `folder`."""
+    """Train for `seconds` on `pool_size` pictures; write the tower, its image processor and style.pt to `folder`."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed + 10)
     palettes, captions = load_palettes(), load_style_captions()
@@ -67,7 +66,7 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, batch: int = 
     modules = nn.ModuleList([tower, which_hand, which_colours])
     optimizer = torch.optim.AdamW(modules.parameters(), weight_decay=0.02)
     budget = Budget(seconds, 1e-3, folder / "style.log.jsonl")
-    hits: list[float] = []
+    budget.restore(folder / "style.pt", modules=modules, optimizer=optimizer)
     while budget.next_step(optimizer):
         rows = torch.from_numpy(rng.integers(len(pool) - 256, size=batch))
         pictures = pool[rows.numpy()]
@@ -85,8 +84,10 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, batch: int = 
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        hits.append((near[known].argmax(1) == hand[rows][known]).float().mean().item())
         budget.note(loss.item())
+        if budget.step % 300 == 0:
+            budget.keep(folder / "style.pt", modules=modules, optimizer=optimizer)
+    budget.keep(folder / "style.pt", modules=modules, optimizer=optimizer)
     tower.eval()
     with torch.inference_mode():
         vector = F.normalize(tower(pixel_values=as_pixels(pool[-256:])).image_embeds, dim=1)
@@ -107,14 +108,3 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, batch: int = 
         image_mean=[MEAN] * 3,
         image_std=[STD] * 3,
     ).save_pretrained(folder / "feature_extractor")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/starter"))
-    parser.add_argument("--minutes", type=float, default=6)
-    parser.add_argument("--pool", type=int, default=12000)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    train(args.out, args.minutes * 60, args.seed, args.pool)
