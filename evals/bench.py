@@ -95,6 +95,24 @@ def retrieval(count: int) -> None:
     report("  same top 8 as exact search", f"{same} of {len(queries)}", "all")
 
 
+def request_seconds(profile: str, requests: int = 5) -> float:
+    """Median wall time of the demo's request under a profile, through a server of its own, the first left out."""
+    form = {"message": MESSAGE, "style": STYLE, "profile": profile}
+    with (
+        tempfile.TemporaryDirectory() as data,
+        _environment(ARTISAN_DATA_DIR=data),
+        own_server() as url,
+        httpx2.Client(base_url=url, timeout=120, trust_env=False) as http,
+    ):
+        walls = []
+        for number in range(requests + 1):
+            start = time.perf_counter()
+            for event in chat(http, form | {"seed": str(number)}, SKETCH):
+                assert event.name != "error", event.data
+            walls.append(time.perf_counter() - start)
+    return statistics.median(walls[1:])
+
+
 def service(renders: int) -> None:
     """The demo's request through a real server, in turns with the bare engine; then the server's memory."""
     engine = open_engine(load_profiles(ROOT / "models/profiles.toml")["starter"], ROOT / "models")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiosqlite
@@ -92,16 +93,21 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     """
     catalog = Catalog(settings.library, settings.data_dir / "styles")
 
+    packs: dict[str, Studio] = {}  # the first studio of each pack: others share its models
+
     def open_studio(name: str) -> Studio:
         profile, models = context.profile(name), settings.models_dir
+        if profile.pack in packs:
+            return replace(packs[profile.pack], profile=profile)
         encoder = open_encoder(profile, models)
         calibration = load_calibration(models / "calibration.json", encoder.name)
-        return Studio(
+        studio = packs[profile.pack] = Studio(
             profile=profile,
             engine=open_engine(profile, models),
             encoder=encoder,
             index=StyleIndex(encoder, catalog, settings.data_dir / "index", calibration),
         )
+        return studio
 
     key, lane = settings.llm_api_key, GpuLane()
     context = Context(

@@ -38,8 +38,13 @@ async def retrieve_styles(state: State, runtime: Runtime[Context]) -> Update:
     near = [f"{m['name']} ({m['band']}, {m['score']:.2f})" for m in matches if m["band"] != "weak"]
     if near:
         say(f"Nearest styles: {', '.join(near[:TOLD])}.")
-    elif earlier or state["style"] == "ask":
-        say("No style is near enough to your words.")
     else:
-        say("No style is near enough to your words: the render will be text only.")
+        look = await asyncio.to_thread(studio.index.foreign_look, message)
+        why = (
+            f"You seem to mean {look}, which is not in the library"
+            if look
+            else "No style is near enough to your words"
+        )
+        text_only = "" if earlier or state["style"] == "ask" else ": the render will be text only"
+        say(f"{why}{text_only}.")
     return {"matches": matches, "earlier_styles": earlier}

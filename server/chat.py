@@ -1,5 +1,6 @@
 """Say something, and answer when the studio asks."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -16,6 +17,7 @@ from server.schemas import ChatForm, ChoiceBody
 from server.sse import STREAM, event_stream
 from server.styles import refresh
 from tools.errors import InvalidRequest, NotFound
+from tools.packs import open_pack
 from tools.profiles import Profile
 
 router = APIRouter(tags=["chat"], responses=PROBLEMS)
@@ -30,12 +32,15 @@ async def chat(
 ) -> EventSourceResponse:
     """Render a message, with a sketch or on the thread's sketch, and stream what happens.
 
-    A message to a thread that waits for an answer drops the question and begins a new turn.
+    A message to a thread that waits for an answer drops the question and begins a new turn. 503 when a file of the
+    profile's models is missing or altered; the answer says which, and what mends it.
     """
     if form.thread_id is not None:
         await log.check_thread(form.thread_id)
     name = form.profile or context.settings.profile
-    _check_bounds(form, context.profile(name))
+    profile = context.profile(name)
+    _check_bounds(form, profile)
+    await asyncio.to_thread(open_pack, profile, context.settings.models_dir)
     await _check_choice(parse_style(form.style), context)
     request = Request(
         message=form.message,

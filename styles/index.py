@@ -8,7 +8,7 @@ import math
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from styles.catalog import Catalog, Style
+from styles.foreign import ForeignLooks, Look, load_looks
+from styles.vectors import Matrix, Rows, best_mean, sharpen, stacked
 from tools.encoding import StyleEncoder
 from tools.errors import WeightsMissing
 from tools.imaging import Vector
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 Band = Literal["strong", "possible", "weak"]
-Matrix = NDArray[np.float32]
 
-BEST_TEXTS = 3  # the match of a style is the mean of its best few text vectors
+BEST_TEXTS = 5  # the match of a style is the mean of its best few text vectors
+NAMED = 0.9  # score from which a foreign look is said to be meant
+EMBEDDED = 16  # texts embedded at a time, of like length, since a batch is padded to its longest
 BATCH = 4000  # vectors handed to Chroma at a time; it takes about five thousand
 
 
@@ -44,26 +47,30 @@ class Match(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How a cosine becomes a probability, for one encoder: score = 1 / (1 + exp(-slope (cosine - midpoint))).
+    """How a cosine becomes a probability, for one encoder: score = 1 / (1 + exp(-slope (lead - midpoint))).
 
+    For words, the lead is how much nearer a style is than the nearest foreign look; for a picture, its cosine.
     Platt scaling (Platt 1999), fitted by `python -m evals.calibrate` on labelled queries.
     """
 
     text_slope: float
-    text_midpoint: float  # cosine at which a style fits with probability one half
+    text_midpoint: float  # lead at which a style fits with probability one half
+    background: float  # cosine of words that have nothing to do with each other
     image_slope: float
     image_midpoint: float
     floor: float  # score below which nothing is offered unasked
     strong: float  # score from which a style is taken without a question
+    metric: Matrix | None = field(default=None, compare=False)  # `styles.vectors.sharpen`
+    looks: tuple[Look, ...] = ()  # those the numbers were fitted with
 
-    def score(self, cosine: float, *, of_image: bool) -> float:
-        """The calibrated probability of a raw cosine."""
-        slope, midpoint = (
-            (self.image_slope, self.image_midpoint)
-            if of_image
-            else (self.text_slope, self.text_midpoint)
-        )
-        return 1 / (1 + math.exp(-slope * (cosine - midpoint)))
+    def text_score(self, cosine: float, rival: float) -> float:
+        """The probability that words mean what stands at `cosine`, with a rival look at another."""
+        lead = cosine - max(rival, self.background)
+        return 1 / (1 + math.exp(-self.text_slope * (lead - self.text_midpoint)))
+
+    def image_score(self, cosine: float) -> float:
+        """The probability that a picture has the style at `cosine`."""
+        return 1 / (1 + math.exp(-self.image_slope * (cosine - self.image_midpoint)))
 
     def band(self, score: float) -> Band:
         """strong, possible, or weak: below the floor."""
@@ -73,7 +80,7 @@ class Calibration:
 
 
 def load_calibration(path: Path, encoder: str) -> Calibration:
-    """Return the calibration of an encoder family, "starter" or "clip-512", from `calibration.json`.
+    """Return the calibration of an encoder family, "starter" or "clip-512", from `calibration.json` and its metric.
 
     Raises `WeightsMissing` for an encoder that nobody has calibrated yet.
     """
@@ -83,7 +90,13 @@ def load_calibration(path: Path, encoder: str) -> Calibration:
         raise WeightsMissing(
             f"The scores of {family!r} are not calibrated: run `python -m evals.calibrate --write`."
         )
-    return Calibration(**table[family])
+    metric = np.load(metric_path(path, family)).astype(np.float32)
+    return Calibration(**table[family], metric=metric, looks=load_looks())
+
+
+def metric_path(calibration: Path, family: str) -> Path:
+    """Where the metric of an encoder family lies, beside `calibration.json`."""
+    return calibration.with_name(f"metric-{family}.npy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +114,23 @@ class _Table:
 
     slugs: list[str]
     texts: Matrix  # (rows, dim)
-    text_rows: NDArray[
-        np.int64
-    ]  # (styles, most texts of a style): rows of `texts`, -1 where there are fewer
+    text_rows: Rows  # (styles, most texts of a style): rows of `texts`, -1 where there are fewer
     images: Matrix  # (rows, dim)
-    image_rows: NDArray[np.int64]  # (styles, most references of a style)
+    image_rows: Rows  # (styles, most references of a style)
 
     @classmethod
     def of(cls, entries: Mapping[str, _Entry]) -> _Table:
-        texts, text_rows = _stacked([entry.texts for entry in entries.values()])
-        images, image_rows = _stacked([entry.images for entry in entries.values()])
+        texts, text_rows = stacked([entry.texts for entry in entries.values()])
+        images, image_rows = stacked([entry.images for entry in entries.values()])
         return cls(list(entries), texts, text_rows, images, image_rows)
 
     def text_cosines(self, query: Vector) -> NDArray[np.float32]:
-        """Of each style, the mean of its best `BEST_TEXTS` cosines, or of all where it has fewer."""
-        return _best_mean(self.texts, self.text_rows, query, BEST_TEXTS)
+        """Of each style, the mean of its best `BEST_TEXTS` cosines."""
+        return best_mean(self.texts, self.text_rows, query, BEST_TEXTS)
 
     def image_cosines(self, query: Vector) -> NDArray[np.float32]:
         """Of each style, its best reference's cosine."""
-        return _best_mean(self.images, self.image_rows, query, 1)
+        return best_mean(self.images, self.image_rows, query, 1)
 
 
 class StyleIndex:
@@ -138,8 +149,9 @@ class StyleIndex:
 
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
+        space = _space(encoder, calibration.metric)
         self._collection: Collection = client.get_or_create_collection(
-            "styles-" + re.sub(r"[^a-zA-Z0-9-]", "-", encoder.name),
+            f"styles-{space}",
             embedding_function=None,
             configuration={"hnsw": {"space": "cosine", "ef_search": 200}},
         )
@@ -150,6 +162,7 @@ class StyleIndex:
         self._styles: dict[str, Style] = {}
         self._entries = _stored_entries(self._collection)
         self._table: _Table | None = None  # made at the next search after a change
+        self._foreign = ForeignLooks(calibration.looks, client, f"foreign-{space}", self.embed)
         self.sync(catalog.styles.values())
 
     def sync(self, styles: Iterable[Style]) -> None:
@@ -163,7 +176,8 @@ class StyleIndex:
             self.remove(str(slug))
         if new := [style for slug, style in wanted.items() if stored.get(slug) != digest(style)]:
             self.put([self._embed(style) for style in new])
-        self._styles.update(wanted)
+        with self._lock:
+            self._styles.update(wanted)
 
     def add(self, style: Style) -> None:
         """Embed one style and store it, in place of an earlier one of the same slug."""
@@ -194,10 +208,18 @@ class StyleIndex:
                 self._entries[style.slug] = _Entry(style.name, texts, images)
                 self._styles[style.slug] = style
 
+    def embed(self, texts: list[str]) -> Matrix:
+        """Unit vectors of texts as the index compares them, (n, dim). Blocking."""
+        vectors = np.zeros((len(texts), self.encoder.dim), np.float32)
+        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for start in range(0, len(texts), EMBEDDED):
+            some = by_length[start : start + EMBEDDED]
+            vectors[some] = self.encoder.embed_documents([texts[i] for i in some])
+        return sharpen(vectors, self.calibration.metric)
+
     def _embed(self, style: Style) -> tuple[Style, Matrix, Matrix]:
-        texts = self.encoder.embed_documents(style_texts(style))
         images = [self.encoder.embed_image(_open(path)) for path in style.references]
-        return style, np.array(texts, np.float32), np.array(images, np.float32)
+        return style, self.embed(style_texts(style)), np.array(images, np.float32)
 
     def remove(self, slug: str) -> None:
         """Forget a style; nothing happens when it is not there."""
@@ -218,28 +240,52 @@ class StyleIndex:
 
         Weak matches, below the floor, are in the list too. Blocking: embeds the query.
         """
-        vector = (
-            self.encoder.embed_query(text) if image is None else self.encoder.embed_image(image)
-        )
-        query = np.array(vector, np.float32)
-        ranked = self.nearest(query, k, of_image=image is not None)
+        if image is not None:
+            query = np.array(self.encoder.embed_image(image), np.float32)
+            return [
+                self._match(
+                    slug,
+                    self.calibration.image_score(cosine),
+                    "its references look like your picture",
+                )
+                for slug, cosine in self.nearest(query, k, of_image=True)
+            ]
+        (query,) = self.embed([text])
+        ranked = self.nearest(query, k, of_image=False)
+        _, rival = self.rival(query)
         return [
-            self._match(slug, cosine, query, of_image=image is not None) for slug, cosine in ranked
+            self._match(slug, self.calibration.text_score(cosine, rival), self._reason(slug, query))
+            for slug, cosine in ranked
         ]
+
+    def foreign_look(self, text: str) -> str | None:
+        """The look outside the library that a text names; None where it names none. Blocking: embeds the text."""
+        (query,) = self.embed([text])
+        ranked = self.nearest(query, 1, of_image=False)
+        name, cosine = self.rival(query)
+        score = self.calibration.text_score(cosine, ranked[0][1] if ranked else -1)
+        return name if name and score >= NAMED else None
+
+    def rival(self, query: Matrix) -> tuple[str, float]:
+        """Name and cosine of the foreign look nearest to a unit vector of shape (dim,)."""
+        self._current_table()
+        return self._foreign.nearest(query)
 
     def nearest(self, query: Vector, k: int, *, of_image: bool) -> list[tuple[str, float]]:
         """(slug, cosine) of the `k` nearest styles to a unit vector of shape (dim,), best first."""
-        with self._lock:
-            if self._table is None:
-                self._table = _Table.of(self._entries)
-            table = self._table
+        table = self._current_table()
         cosines = table.image_cosines(query) if of_image else table.text_cosines(query)
         best = np.argsort(-cosines, kind="stable")[:k]
         return [(table.slugs[i], float(cosines[i])) for i in best]
 
-    def _match(self, slug: str, cosine: float, query: Vector, *, of_image: bool) -> Match:
-        score = self.calibration.score(cosine, of_image=of_image)
-        reason = "its references look like your picture" if of_image else self._reason(slug, query)
+    def _current_table(self) -> _Table:
+        with self._lock:
+            if self._table is None:
+                self._table = _Table.of(self._entries)
+                self._foreign.hold(self._styles.values())
+            return self._table
+
+    def _match(self, slug: str, score: float, reason: str) -> Match:
         return Match(
             style=slug,
             name=self._entries[slug].name,
@@ -255,9 +301,8 @@ class StyleIndex:
         if style is None:
             return "its description is near to your words"
         attributes = [*style.tags, *style.mood, style.era]
-        missing = [text for text in attributes if text not in self._tags]
-        for text, vector in zip(missing, self.encoder.embed_documents(missing), strict=True):
-            self._tags[text] = np.array(vector, np.float32)
+        if missing := [text for text in attributes if text not in self._tags]:
+            self._tags.update(zip(missing, self.embed(missing), strict=True))
         cosines = [float(self._tags[text] @ query) for text in attributes]
         near = sorted(zip(cosines, attributes, strict=True), reverse=True)[:3]
         return "near in " + ", ".join(text for _, text in near)
@@ -282,30 +327,10 @@ def digest(style: Style) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
-def _stacked(parts: Sequence[Matrix]) -> tuple[Matrix, NDArray[np.int64]]:
-    """All rows of `parts` in one matrix, and for each part the numbers of its rows, -1 to the right of them."""
-    widest = max((len(part) for part in parts), default=0)
-    rows = np.full((len(parts), widest), -1, np.int64)
-    start = 0
-    for row, part in zip(rows, parts, strict=True):
-        row[: len(part)] = np.arange(start, start + len(part))
-        start += len(part)
-    return (np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)), rows
-
-
-def _best_mean(
-    matrix: Matrix, rows: NDArray[np.int64], query: Vector, best: int
-) -> NDArray[np.float32]:
-    """The mean of each row group's `best` highest products with `query`; (groups,)."""
-    if not rows.size:
-        return np.full(len(rows), -1, np.float32)
-    absent = -2.0  # below every cosine
-    products = np.append(matrix @ query, np.float32(absent))[rows]
-    width = min(best, rows.shape[1])
-    top = np.partition(products, -width, axis=1)[:, -width:]
-    there = top > absent
-    means: NDArray[np.float32] = np.where(there, top, 0).sum(1) / np.maximum(there.sum(1), 1)
-    return means
+def _space(encoder: StyleEncoder, metric: Matrix | None) -> str:
+    """The name of the space that texts are compared in, as Chroma allows it."""
+    seen = "" if metric is None else "-" + hashlib.sha256(metric.tobytes()).hexdigest()[:8]
+    return re.sub(r"[^a-zA-Z0-9-]", "-", encoder.name) + seen
 
 
 def _stored_entries(collection: Collection) -> dict[str, _Entry]:

@@ -130,6 +130,9 @@ class WordIndex:
             found.append(match)
         return sorted(found, key=lambda match: -match["score"])[:k]
 
+    def foreign_look(self, text: str) -> str | None:
+        return "Rococo" if "rococo" in text.lower() else None
+
     def sync(self, styles: Iterable[Style]) -> None:
         """The catalog holds them already."""
 

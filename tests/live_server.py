@@ -19,6 +19,7 @@ from typing import Any, cast
 import httpx2
 import uvicorn
 from conftest import ROOT, HashingEncoder, PaintedEngine, WordIndex
+from fastapi import FastAPI
 from PIL import Image
 
 from graph.context import Context, Studio
@@ -201,7 +202,13 @@ def serving(context: Context, **more: Any) -> Iterator[LiveStudio]:
     async def opened(_: Settings) -> AsyncIterator[Context]:
         yield context
 
-    app = create_app(context.settings, opened, **more)
+    with serving_app(create_app(context.settings, opened, **more)) as studio:
+        yield studio
+
+
+@contextmanager
+def serving_app(app: FastAPI) -> Iterator[LiveStudio]:
+    """Serve an app from a thread of its own, until the block ends."""
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

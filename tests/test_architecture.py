@@ -9,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 EDGES = {"server", "training"}  # side by side: neither imports the other
-LEVELS = ("tools", "styles", "graph", "nodes", "graph.build", *EDGES, "evals", "tests")
+PROGRAMS = ("graph.build", "training.evaluate")  # stand above the package they are in
+LEVELS = (
+    "tools",
+    "styles",
+    "graph",
+    "nodes",
+    "graph.build",
+    *EDGES,
+    "evals",
+    "training.evaluate",
+    "tests",
+)
 OURS = {name.partition(".")[0] for name in LEVELS}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path
@@ -19,7 +30,7 @@ MODULES = {
 
 
 def level(module: str) -> str:
-    return "graph.build" if module == "graph.build" else module.partition(".")[0]
+    return module if module in PROGRAMS else module.partition(".")[0]
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -70,6 +81,7 @@ def test_no_distribution_owns_a_name_of_ours() -> None:
         ("server.app", "evals.bench"),
         ("server.app", "training.world"),
         ("training.data", "server.app"),
+        ("training.data", "training.evaluate"),
         ("server.app", "tests.conftest"),
     ],
 )

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from evals.calibrate import auroc, fit_platt, pairs, recall, text_rows
+from evals.calibrate import (
+    area,
+    auroc,
+    fit_background,
+    fit_metric,
+    fit_platt,
+    hits,
+    leads,
+    pairs,
+    share,
+    text_rows,
+)
 
 
 def test_platt_finds_the_curve_that_made_the_labels() -> None:
@@ -26,8 +37,32 @@ def test_pairs_take_the_true_style_and_the_nearest_other() -> None:
     cosines, labels = pairs([("q", "a"), ("off", None)], ranks)
     found = sorted(zip(cosines.tolist(), labels.tolist(), strict=True))
     assert found == [(0.3, 0.0), (0.8, 1.0), (0.9, 0.0)]
-    assert recall([("q", "a")], ranks[:1], 1) == 0
-    assert recall([("q", "a")], ranks[:1], 2) == 1
+    assert hits([("q", "a")], ranks[:1], 1).tolist() == [False]
+    assert hits([("q", "a")], ranks[:1], 2).tolist() == [True]
+
+
+def test_intervals_hold_the_number() -> None:
+    value, low, high = share(np.arange(100) < 90)
+    assert (value, round(low, 3), round(high, 3)) == (0.9, 0.826, 0.945)
+    value, low, high = area(np.arange(5.0, 25), np.arange(0.0, 20))
+    assert low < value < high
+
+
+def test_the_background_silences_rivals_of_unrelated_words() -> None:
+    queries = ([[("a", 0.6)], [("a", 0.55)]], np.array([0.3, 0.2]))
+    plain = ([[("a", 0.2)]], np.array([-0.3]))  # far from every style, farther from every look
+    hard = ([[("a", 0.5)]], np.array([0.7]))
+    assert leads(*plain, 0.4)[0][0][1] == pytest.approx(-0.2)
+    background = fit_background([queries, plain, hard])
+    assert leads(*plain, background)[0][0][1] < min(f[0][1] for f in leads(*queries, background))
+
+
+def test_the_metric_weighs_down_what_differs_within_an_owner() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(0, [1, 0.1, 0.1], (400, 3)) + np.repeat([[0, 0, 0], [0, 3, 0]], 200, 0)
+    metric = fit_metric(vectors.astype(np.float32), np.repeat([4, 7], 200))
+    assert metric == pytest.approx(metric.T)
+    assert metric[0, 0] < 0.8 * metric[1, 1]
 
 
 def test_queries_name_no_style_they_mean() -> None:

@@ -59,6 +59,16 @@ async def test_a_first_message_that_names_nothing_is_said_to(context: Context) -
     assert "text only" in said
 
 
+async def test_a_look_outside_the_library_is_named(context: Context) -> None:
+    update, said = await retrieve(context, "a Rococo boudoir")
+    assert {match["band"] for match in update["matches"]} == {"weak"}
+    assert said == (
+        "You seem to mean Rococo, which is not in the library: the render will be text only."
+    )
+    _, said = await retrieve(context, "neon city", "more rococo", style="ask", earlier=INK)
+    assert "Neon" in said
+
+
 async def test_a_person_who_decided_is_not_searched_for(context: Context) -> None:
     for style in ("none", "deco", "deco:1,ink:2"):
         update, said = await retrieve(context, "neon city", style=style)

@@ -1,11 +1,15 @@
 """The calls of an operator, and the documentation."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from live_server import problem, serving, until
+from conftest import ROOT
+from live_server import only, problem, serving, serving_app, until
 
 from graph.context import Context, Studio
+from server.app import create_app
 from server.eventlog import open_log
 from tools.errors import Conflict, WeightsMissing
 
@@ -39,6 +43,31 @@ def test_readiness_follows_the_models(context: Context) -> None:
         assert studio.http.get("/healthz").status_code == 200
         repaired.append(True)
         until(lambda: studio.http.get("/readyz").status_code == 200)
+
+
+def test_an_altered_pack_is_named_and_mended_without_a_restart(
+    context: Context, tmp_path: Path
+) -> None:
+    models = shutil.copytree(ROOT / "models", tmp_path / "models")
+    file = models / "starter/vae/config.json"
+    healthy = file.read_bytes()
+    file.write_bytes(healthy + b" ")
+    settings = context.settings.model_copy(update={"models_dir": models})
+    with serving_app(create_app(settings)) as studio:
+        until(lambda: "being opened" not in studio.http.get("/readyz").text)
+        refused = studio.http.get("/readyz")
+        while refused.json()["code"] == "not_ready":
+            refused = studio.http.get("/readyz")
+        rendered = studio.http.post("/chat", files={"message": (None, "a house")})
+        for answer in (refused, rendered):
+            told = problem(answer, 503, "weights_missing")["detail"]
+            assert "starter/vae/config.json is damaged: run `git checkout -- " in told
+        assert studio.http.get("/healthz").status_code == 200
+
+        file.write_bytes(healthy)
+        until(lambda: studio.http.get("/readyz").status_code == 200)
+        events = studio.chat("a house", style="none", steps=2, size=64)
+        assert only(events, "end") == {"status": "success"}
 
 
 def test_an_unforeseen_fault_tells_nothing(context: Context) -> None:

@@ -90,12 +90,12 @@ def test_the_shipped_library_is_complete_and_within_its_own_rules() -> None:
         assert style.licence == "Apache-2.0"
 
 
-def test_every_shipped_style_has_twenty_captions_of_its_own() -> None:
+def test_every_shipped_style_has_captions_of_its_own() -> None:
     shipped = Catalog(ROOT / "styles" / "library").styles.values()
-    assert all(len(style.captions) == 20 for style in shipped)
+    assert all(len(style.captions) >= 40 for style in shipped)
     every = [caption for style in shipped for caption in style.captions]
     assert len(set(every)) == len(every)
-    assert all(6 <= len(caption.split()) <= 20 for caption in every)
+    assert all(3 <= len(caption.split()) <= 20 for caption in every)
 
 
 @pytest.mark.parametrize(

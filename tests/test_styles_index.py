@@ -12,7 +12,13 @@ from styles.catalog import Catalog
 from styles.index import BEST_TEXTS, Calibration, StyleIndex, style_texts
 
 EVEN = Calibration(
-    text_slope=20, text_midpoint=0.43, image_slope=10, image_midpoint=0.5, floor=0.4, strong=0.8
+    text_slope=25,
+    text_midpoint=0.35,
+    background=0,
+    image_slope=10,
+    image_midpoint=0.5,
+    floor=0.4,
+    strong=0.8,
 )
 
 

@@ -1,5 +1,6 @@
 """The diffusers engine on real classes: the big models' layout at tiny random size, and the pack we ship."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +161,27 @@ def test_a_damaged_or_missing_pack_is_refused_with_the_command(
             open_engine(profiles["sd15"], tiny_models)
     finally:
         file.write_bytes(healthy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 1}, "has format 1, this studio reads format"),
+        ({"sha256": 7}, "manifest.json is damaged"),
+    ],
+)
+def test_a_pack_of_another_version_is_refused_with_the_command(
+    tiny_models: Path, profiles: dict[str, Profile], change: dict[str, int], message: str
+) -> None:
+    file = tiny_models / "sd15/manifest.json"
+    healthy = file.read_text("utf-8")
+    file.write_text(json.dumps(json.loads(healthy) | change), "utf-8")
+    try:
+        with pytest.raises(WeightsMissing, match=message) as refusal:
+            open_engine(profiles["sd15"], tiny_models)
+        assert "./artisan models pull sd15" in str(refusal.value)
+    finally:
+        file.write_text(healthy, "utf-8")
 
 
 def test_clip_puts_words_and_pictures_in_one_space(

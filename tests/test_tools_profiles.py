@@ -19,12 +19,21 @@ def test_shipped_profiles_are_within_their_own_bounds() -> None:
         assert profile.size % profile.size_multiple == 0
 
 
+def test_a_profile_like_another_differs_where_it_says_so() -> None:
+    profiles = load_profiles(SHIPPED)
+    plain, fast = profiles["starter"], profiles["starter-fast"]
+    assert (plain.pack, fast.pack) == ("starter", "starter")
+    assert fast.steps <= 8 < plain.steps
+    assert fast.model_copy(update={"name": "starter", "steps": plain.steps}) == plain
+
+
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
         ("steps = 20", "stops = 20", "stops"),
         ("steps = 20", "steps = 0", "steps"),
         ("[starter]", "[starter", "profiles.toml"),
+        ('like = "starter"', 'like = "stater"', "stater"),
         ("451f4fe16113bff5a5d2269ed5ad43b0592e9a14", "main", "revision"),
     ],
 )

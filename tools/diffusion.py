@@ -39,7 +39,7 @@ class DiffusersEngine:
 
     def __init__(self, profile: Profile, folder: Path) -> None:
         self.profile = profile
-        self.name = f"{profile.name}/{pack_revision(folder)}"
+        self.name = f"{profile.pack}/{pack_revision(folder)}"
         self._words = MiniLM(folder / TOKENIZER) if profile.text == "minilm" else None
         self._pipe = _load_pipeline(folder, own_text=self._words is not None)
         self._one_at_a_time = threading.Lock()

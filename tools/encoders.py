@@ -29,7 +29,10 @@ def open_encoder(profile: Profile, models_dir: Path) -> StyleEncoder:
 
 
 class StarterEncoder(StyleEncoder):
-    """MiniLM for words, and a vision tower trained to stand in the same 384 dimensions for pictures."""
+    """MiniLM for words, and for pictures the half of a vision tower's vector that stands in the same 384 dimensions.
+
+    The other half is for the IP-Adapter: training/train_style_encoder.py.
+    """
 
     dim = DIM
 
@@ -57,7 +60,7 @@ class StarterEncoder(StyleEncoder):
 
         pixels = self._processor(image.convert("RGB"), return_tensors="pt").pixel_values
         with torch.inference_mode():
-            return _unit(self._tower(pixels).image_embeds)[0]
+            return _unit(self._tower(pixels).image_embeds[:, : self.dim])[0]
 
 
 class ClipEncoder(StyleEncoder):

@@ -24,7 +24,7 @@ def pull(profile: Profile, models_dir: Path, fetch: Fetch | None = None) -> Path
         )
     fetch = fetch or snapshot
     parts = {name: fetch(model) for name, model in profile.hub.items()}
-    folder = models_dir / profile.name
+    folder = models_dir / profile.pack
     with tempfile.TemporaryDirectory(dir=models_dir, prefix=".pulling-") as draft:
         lay_out(parts, Path(draft) / "pack")
         if folder.exists():

@@ -51,7 +51,7 @@ OnStep = Callable[[Step], None]
 class ImageEngine(Protocol):
     """Renders one request at a time. Blocking: run it on a `GpuLane`."""
 
-    name: str  # "<profile>/<pack revision>", goes into results
+    name: str  # "<pack>/<pack revision>", goes into results
 
     def count_tokens(self, text: str) -> int:
         """How many of a profile's `token_budget` tokens `text` takes."""

@@ -9,24 +9,36 @@ from tools.errors import WeightsMissing
 from tools.profiles import Profile
 
 MANIFEST = "manifest.json"
+FORMAT = 2  # of packs: goes up when the code that reads them asks for something else of them
 
 
 def open_pack(profile: Profile, models_dir: Path) -> Path:
     """The folder of a profile's pack, every file checked against its manifest.
 
-    Raises `WeightsMissing` with the command to run when a file is absent or damaged. Never downloads.
+    Raises `WeightsMissing` with the command to run when a file is absent or damaged, or when the pack was made for
+    another version of the studio. Never downloads.
     """
-    folder = models_dir / profile.name
-    manifest = folder / MANIFEST
-    repair = f"./artisan models pull {profile.name}" if profile.hub else f"git checkout -- {folder}"
-    if not manifest.is_file():
-        raise WeightsMissing(f"The pack {profile.name!r} is not here: run `{repair}`.")
-    for name, expected in json.loads(manifest.read_text("utf-8"))["sha256"].items():
+    pack = profile.pack
+    folder = models_dir / pack
+    file = folder / MANIFEST
+    repair = f"./artisan models pull {pack}" if profile.hub else f"git checkout -- {folder}"
+    if not file.is_file():
+        raise WeightsMissing(f"The pack {pack!r} is not here: run `{repair}`.")
+    try:
+        manifest = json.loads(file.read_text("utf-8"))
+        found, sums = manifest.get("format", 1), dict(manifest["sha256"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsMissing(f"{pack}/{MANIFEST} is damaged: run `{repair}`.") from error
+    if found != FORMAT:
+        raise WeightsMissing(
+            f"The pack {pack!r} has format {found}, this studio reads format {FORMAT}: run `{repair}`."
+        )
+    for name, expected in sums.items():
         file = folder / name
         if not file.is_file():
-            raise WeightsMissing(f"{profile.name}/{name} is missing: run `{repair}`.")
+            raise WeightsMissing(f"{pack}/{name} is missing: run `{repair}`.")
         if sha256(file, file.stat().st_mtime_ns) != expected:
-            raise WeightsMissing(f"{profile.name}/{name} is damaged: run `{repair}`.")
+            raise WeightsMissing(f"{pack}/{name} is damaged: run `{repair}`.")
     return folder
 
 
@@ -55,7 +67,9 @@ def write_manifest(folder: Path) -> None:
     sums = {
         file.relative_to(folder).as_posix(): sha256(file, file.stat().st_mtime_ns) for file in files
     }
-    (folder / MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1) + "\n", "utf-8")
+    (folder / MANIFEST).write_text(
+        json.dumps({"format": FORMAT, "sha256": sums}, indent=1) + "\n", "utf-8"
+    )
 
 
 @lru_cache(maxsize=256)

@@ -32,6 +32,7 @@ class Profile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    pack: str  # folder of its models; several profiles may share one
     text: Literal["minilm", "clip"]  # what reads the prompt
     size: int = Field(ge=64)  # px, long side, default
     size_max: int = Field(ge=64)  # px, long side
@@ -61,6 +62,15 @@ def load_profiles(path: Path) -> dict[str, Profile]:
     """Read every profile by name. Raises `ProfileError` for a missing file, bad TOML, or a bad or unknown key."""
     try:
         tables: dict[str, dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))
-        return {name: Profile(name=name, **table) for name, table in tables.items()}
+        return {name: _profile(name, tables) for name in tables}
     except (OSError, tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
         raise ProfileError(f"{path.name}: {error}") from error
+
+
+def _profile(name: str, tables: dict[str, dict[str, Any]]) -> Profile:
+    """A profile `like` another one takes from it what its own table does not give, the pack included."""
+    own = dict(tables[name])
+    like = own.pop("like", name)
+    if like not in tables:
+        raise ProfileError(f"The profile {name!r} is like {like!r}, which there is not.")
+    return Profile(**{"pack": like} | tables[like] | own | {"name": name})

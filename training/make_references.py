@@ -9,9 +9,15 @@ from PIL import Image
 
 from training.data import LIBRARY, LINE_WIDTH, SIZE, load_palettes
 from training.painters import Look, jitter_palette, paint
-from training.world import Rng, Scene, facade, hills, house, rasterise, room, still_life
+from training.world import Rng, Scene, rasterise
+from training.world.buildings import facade, house
+from training.world.interiors import living_room
+from training.world.nature import hills
+from training.world.solid_rooms import still_life
 
-SUBJECTS: tuple[Callable[[Rng], Scene], ...] = (room, house, still_life, facade, hills)
+SUBJECTS: tuple[Callable[[Rng], Scene], ...] = (
+    living_room, house, still_life, facade, hills,
+)  # fmt: skip
 
 
 def main(library: Path = LIBRARY) -> None:

@@ -8,20 +8,12 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.world import (
-    LIGHT,
-    MAIN,
-    SECOND,
-    Rng,
-    Scene,
-    hills,
-    house,
-    rasterise,
-    room,
-    still_life,
-    street,
-    wobble,
-)
+from training.world import LIGHT, MAIN, SECOND, Rng, Scene, rasterise, wobble
+from training.world.buildings import house
+from training.world.interiors import living_room
+from training.world.nature import hills
+from training.world.products import product
+from training.world.streets import street
 
 FOLDER = Path(__file__).parents[1] / "examples/sketches"
 SIZE = 1024  # px
@@ -29,7 +21,7 @@ SIZE = 1024  # px
 
 def lobby(rng: Rng) -> Scene:
     """A hotel lobby: tall windows, columns, a desk, a chandelier, armchairs."""
-    scene = Scene("a hotel lobby")
+    scene = Scene("living_room")
     scene.rect(-0.1, -0.1, 1.1, 1.1, MAIN)
     x0, y0, x1, y1 = 0.27, 0.14, 0.73, 0.5
     scene.add([(-0.1, 0.85), (1.1, 0.85), (x1, y1), (x0, y1)], SECOND)
@@ -91,9 +83,9 @@ def main() -> None:
     Image.fromarray(wide).quantize(64).save(FOLDER / "lobby.png", optimize=True)
     for name, subject, seed in (
         ("house", house, 12),
-        ("room", room, 7),
+        ("room", living_room, 7),
         ("street", street, 3),
-        ("cup", still_life, 11),
+        ("cup", product("cup"), 11),
         ("hills", hills, 4),
     ):
         rng = np.random.default_rng(seed)

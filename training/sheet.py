@@ -1,94 +1,116 @@
-"""Unpicked samples of the pack on scenes, palettes and words it was not trained on, as a sheet and as numbers.
+"""The pictures of the pack's card, none of them picked.
 
-    python -m training.sheet [--count 12]
+    python -m training.sheet
 
-Columns of the sheet: the lines, the reference, the render, and what the painter himself would have made of it.
+samples.webp: lines, reference, render, and what the painter himself would have made of it.
+blend.webp: from one look to another by weight. words.webp: one sketch, one look, other words.
+parts.webp: words alone, sketch alone, reference alone, all three.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from tools.diffusion import open_engine
-from tools.fidelity import geometry_scores, palette, palette_distance
-from tools.imaging import ImageRequest, StyleMix
-from tools.profiles import load_profiles
-from training.data import SIZE, draw_triples, load_palettes, load_style_captions
+from training.data import draw_reference, load_palettes
+from training.painters import Look
+from training.renderer import HELD_OUT_SEED, MODELS, Renderer, held_out, open_renderer
 
-ROOT = Path(__file__).parents[1]
-HELD_OUT_SEED = 777_000  # training draws from seeds below 1000
+CELL, GAP = 160, 4  # px
+SAMPLES, STRIPS = 12, 3
+WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.7, 0.85, 1.0)
+WORDS = (
+    "",
+    ", at night",
+    ", at dusk",
+    ", in the snow",
+    ", in thick fog",
+    ", in warm light",
+    ", in cold light",
+)
 
 
 def main() -> None:
-    """Render, save models/starter/samples.webp, print the mean scores beside their shuffled baselines."""
+    """Render and save every sheet in models/starter."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=12)
-    parser.add_argument("--models", type=Path, default=ROOT / "models")
-    parser.add_argument("--out", type=Path, default=ROOT / "models/starter/samples.webp")
+    parser.add_argument("--profile", default="starter")
+    parser.add_argument("--out", type=Path, default=MODELS / "starter")
     args = parser.parse_args()
-    profile = load_profiles(ROOT / "models/profiles.toml")["starter"]
-    engine = open_engine(profile, args.models)
-    rng = np.random.default_rng(HELD_OUT_SEED)
-    triples = draw_triples(load_palettes(), load_style_captions(), rng, args.count)
-    lines = [Image.fromarray(x) for x in triples.lines]
-    references = [Image.fromarray(x) for x in triples.references]
-    renders = []
-    for i in range(args.count):
-        request = ImageRequest(
-            prompt=triples.captions[i],
-            seed=i,
-            width=SIZE,
-            height=SIZE,
-            steps=profile.steps,
-            guidance_scale=profile.guidance_scale,
-            edges=lines[i],
-            control_scale=profile.control_scale,
-            style=StyleMix((engine.embed_style(references[i]),), (1.0,)),
-            style_scale=profile.style_scale,
-        )
-        renders.append(engine.generate(request, lambda step: None))
-        print(i, triples.styles[i], "|", triples.captions[i], flush=True)
-
-    def mean(score: list[float]) -> str:
-        return f"{np.mean(score):.3f}"
-
-    n = args.count
-    kept = [geometry_scores(lines[i], renders[i]) for i in range(n)]
-    shuffled = [geometry_scores(lines[i - 1], renders[i]) for i in range(n)]
-    truth = [geometry_scores(lines[i], Image.fromarray(triples.pictures[i])) for i in range(n)]
-    colours = [palette(r) for r in renders]
-    looks = [palette(r) for r in references]
-    print("lines kept:", mean([s.kept for s in kept]), "shuffled sketches:", mean([s.kept for s in shuffled]),
-          "the painter himself:", mean([s.kept for s in truth]))  # fmt: skip
-    print(
-        "lines invented:",
-        mean([s.invented for s in kept]),
-        "shuffled:",
-        mean([s.invented for s in shuffled]),
-    )
-    near = [palette_distance(colours[i], looks[i]) for i in range(n)]
-    far = [palette_distance(colours[i], looks[i - 1]) for i in range(n)]
-    print("palette distance to the reference:", mean(near), "shuffled references:", mean(far))
-    _sheet(lines, references, renders, [Image.fromarray(x) for x in triples.pictures]).save(
-        args.out, quality=88
-    )
+    renderer = open_renderer(args.profile)
+    for name, sheet in (("samples", samples), ("blend", blend), ("words", words), ("parts", parts)):
+        sheet(renderer).save(args.out / f"{name}.webp", quality=88)
+        print(name, flush=True)
 
 
-def _sheet(*columns: list[Image.Image]) -> Image.Image:
-    """Two samples a row, each as its columns side by side."""
-    cell, gap, count = 160, 4, len(columns[0])
-    width = len(columns) * (cell + gap)
-    sheet = Image.new("RGB", (2 * width + gap, (count + 1) // 2 * (cell + gap)), "white")
-    for i in range(count):
-        for j, column in enumerate(columns):
-            x, y = (i % 2) * (width + gap) + j * (cell + gap), i // 2 * (cell + gap)
-            sheet.paste(
-                column[i].convert("RGB").resize((cell, cell), Image.Resampling.LANCZOS), (x, y)
-            )
+def samples(renderer: Renderer) -> Image.Image:
+    """Two samples a row."""
+    triples = held_out(0, None, SAMPLES)
+    renders = renderer.renders(triples)
+    columns = (triples.lines, triples.references, renders, triples.pictures)
+    rows = [_pictures(*row) for row in zip(*columns, strict=True)]
+    return grid([a + b for a, b in zip(rows[::2], rows[1::2], strict=True)])
+
+
+def blend(renderer: Renderer) -> Image.Image:
+    """Each row: one look, the blends, the other look; the references stand at the ends."""
+    rng = np.random.default_rng((HELD_OUT_SEED, 20))
+    triples = held_out(21, None, STRIPS)
+    palettes = load_palettes()
+    rows = []
+    for lines, caption in zip(triples.lines, triples.captions, strict=True):
+        pair = rng.choice(list(palettes), 2, replace=False)
+        a, b = (draw_reference(Look(slug, palettes[slug], True), rng) for slug in pair)
+        strip = [renderer.render(caption, lines, [(a, 1 - w), (b, w)], 0) for w in WEIGHTS]
+        rows.append([*_pictures(a), *strip, *_pictures(b)])
+    return grid(rows)
+
+
+def words(renderer: Renderer) -> Image.Image:
+    """Each row: the reference, then the same sketch under other words."""
+    triples = held_out(22, None, STRIPS)
+    rows = []
+    for lines, reference in zip(triples.lines, triples.references, strict=True):
+        strip = [
+            renderer.render(f"a picture{said}", lines, [(reference, 1.0)], 0) for said in WORDS
+        ]
+        rows.append([*_pictures(reference), *strip])
+    return grid(rows)
+
+
+def parts(renderer: Renderer) -> Image.Image:
+    """Each row: lines, reference; renders from words, from lines, from the reference, from all three."""
+    triples = held_out(23, None, STRIPS)
+    rows = []
+    for lines, reference, caption in zip(
+        triples.lines, triples.references, triples.captions, strict=True
+    ):
+        look = [(reference, 1.0)]
+        strip = [
+            renderer.render(caption, None, [], 0),
+            renderer.render("", lines, [], 0),
+            renderer.render("", None, look, 0),
+            renderer.render(caption, lines, look, 0),
+        ]
+        rows.append([*_pictures(lines, reference), *strip])
+    return grid(rows)
+
+
+def _pictures(*pictures: np.ndarray | Image.Image) -> list[Image.Image]:
+    return [Image.fromarray(np.asarray(picture)) for picture in pictures]
+
+
+def grid(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
+    """Pictures in rows of one length, on white."""
+    step = CELL + GAP
+    sheet = Image.new("RGB", (len(rows[0]) * step - GAP, len(rows) * step - GAP), "white")
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            cell = picture.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+            sheet.paste(cell, (x * step, y * step))
     return sheet
 
 

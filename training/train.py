@@ -1,11 +1,13 @@
 """Make the starter pack: VAE, style encoder, then UNet, ControlNet and IP-Adapter, from the procedural world alone.
 
-    make train                         about 100 minutes on two CPU cores
+    make train                         five hours on two CPU cores
     make train ARGS="--minutes 10"     a smoke run
+    make train ARGS="--minutes 25"     with a GPU
     make train ARGS="--pack-only"      assemble the pack from the last run's parts
 
-Every stage keeps a checkpoint and a loss log under --out: killed, it goes on from there; finished, it is passed over.
-A longer --minutes takes diffusion and decoder up again for the time that they lack; what they stand on stays.
+Every stage keeps a checkpoint, a loss log, a plot of it and sample sheets under --out: killed, it goes on from there;
+finished, it is passed over. A longer --minutes takes diffusion and decoder up again for the time that they lack; what
+they stand on stays.
 """
 
 import argparse
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.packs import hush_loaders
 from training import train_decoder, train_diffusion, train_style_encoder, train_vae
 from training.budget import seconds_spent
 from training.pack import assemble
@@ -20,7 +23,7 @@ from training.pack import assemble
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of the recipe. `train(folder, seconds, seed, examples)` keeps its checkpoint in folder/`name`.pt."""
+    """One part of the recipe: `train(folder, seconds, seed, examples)` keeps its checkpoint in folder/`name`.pt."""
 
     name: str
     share: float  # of the time budget
@@ -29,10 +32,10 @@ class Stage:
 
 
 STAGES = (
-    Stage("vae", 0.12, 4000, train_vae.train),
-    Stage("style", 0.07, 12000, train_style_encoder.train),
-    Stage("diffusion", 0.73, 4500, train_diffusion.train),
-    Stage("decoder", 0.08, 500, train_decoder.train),
+    Stage("vae", 0.09, 3000, train_vae.train),
+    Stage("style", 0.04, 10000, train_style_encoder.train),
+    Stage("diffusion", 0.82, 6000, train_diffusion.train),
+    Stage("decoder", 0.05, 500, train_decoder.train),
 )
 
 
@@ -41,19 +44,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=100)
+    parser.add_argument("--minutes", type=float, default=300)
+    parser.add_argument(
+        "--examples", type=int, help="drawn for every stage; more with more minutes"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/starter"))
     parser.add_argument("--pack", type=Path, default=Path("models/starter"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pack-only", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    hush_loaders()
     begun = seconds_spent(args.out / "diffusion.pt") > 0
     foundations = 2 if begun else 0  # a VAE that moved would leave the UNet in another space
     for stage in () if args.pack_only else STAGES[foundations:]:
         seconds = stage.share * args.minutes * 60
         if seconds_spent(args.out / f"{stage.name}.pt") < seconds:
-            examples = int(stage.examples * min(1.0, args.minutes / 60)) + 300
+            examples = args.examples or round(stage.examples * min(1.0, args.minutes / 60)) + 300
             stage.train(args.out, seconds, args.seed, examples)
     assemble(args.out, args.pack)
 

@@ -13,18 +13,12 @@ from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import Tensor
 
 from training.budget import Budget
+from training.cache import Cache, Foundations, as_control, control_images
 from training.data import SIZE, draw_triples, load_palettes, load_style_captions
-from training.train_diffusion import (
-    Cache,
-    Foundations,
-    add_ip_adapter,
-    control_images,
-    new_controlnet,
-    new_scheduler,
-    new_unet,
-    predict,
-)
-from training.train_vae import FACTOR, as_tensor, psnr, reconstruction_loss
+from training.machine import DEVICE, autocast, place
+from training.nets import add_ip_adapter, new_controlnet, new_unet
+from training.sampler import denoise
+from training.train_vae import FACTOR, as_tensor, lines_kept, psnr, reconstruction_loss
 
 STEPS = 20  # of the sampler
 FROM = (
@@ -37,19 +31,18 @@ def train(
     folder: Path, seconds: float, seed: int, count: int, crop: int = 128, batch: int = 4
 ) -> None:
     """Train `folder`/vae's decoder for `seconds` on `count` fresh triples and save it in place."""
-    torch.manual_seed(seed)
     rng = np.random.default_rng(seed + 40)
     triples = draw_triples(load_palettes(), load_style_captions(), rng, count)
     foundations = Foundations(folder)
     vae, examples = foundations.vae, foundations.examples(triples)
-    cells = torch.stack([examples.latents.float(), denoised(folder, examples, rng)])
+    cells = torch.stack([examples.latents.to(DEVICE).float(), denoised(folder, examples, rng)])
     held_out = triples.pictures[: count // 20]
     vae.encoder.requires_grad_(False)
     optimizer = torch.optim.AdamW(vae.decoder.parameters(), betas=(0.9, 0.98), weight_decay=1e-3)
     budget = Budget(seconds, 5e-4, folder / "decoder.log.jsonl", warmup_steps=30)
     checkpoint, parts = folder / "decoder.pt", {"decoder": vae.decoder, "optimizer": optimizer}
     budget.restore(checkpoint, **parts)
-    print("held-out PSNR", round(psnr(vae, held_out), 2), flush=True)
+    rng = budget.generator(seed + 40)
     vae.decoder.train()
     while budget.next_step(optimizer):
         rows = rng.integers(len(held_out), count, size=batch)
@@ -60,46 +53,43 @@ def train(
             latents.append(latent)
             top, left = y * FACTOR, x * FACTOR
             pictures.append(triples.pictures[row, top : top + crop, left : left + crop])
-        noisy = torch.stack(latents) + 0.05 * torch.randn(batch, *latents[0].shape)
-        output = vae.decode(noisy / vae.config.scaling_factor).sample
-        loss = reconstruction_loss(output, as_tensor(np.stack(pictures)))
+        noisy = torch.stack(latents) + 0.05 * torch.randn(batch, *latents[0].shape).to(DEVICE)
+        with autocast():
+            output = vae.decode(noisy / vae.config.scaling_factor).sample
+            loss = reconstruction_loss(output, as_tensor(np.stack(pictures)))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.decoder.parameters(), 1.0)
         optimizer.step()
-        budget.note(loss.item())
+        budget.note(loss.item(), batch)
         if budget.step % 300 == 0:
             budget.keep(checkpoint, **parts)
     budget.keep(checkpoint, **parts)
-    print("held-out PSNR", round(psnr(vae.eval(), held_out), 2), flush=True)
+    vae.eval()
+    print(
+        f"decoder: held-out PSNR {psnr(vae, held_out):.2f} dB, lines kept {lines_kept(vae, held_out):.3f}"
+    )
     vae.save_pretrained(folder / "vae")
 
 
-@torch.inference_mode()
 def denoised(folder: Path, examples: Cache, rng: np.random.Generator, batch: int = 4) -> Tensor:
     """The examples' latents, noised to one of the sampler's last steps and denoised from there, in float32."""
     unet, controlnet = trained_nets(folder)
-    scheduler = new_scheduler()
-    scheduler.set_timesteps(STEPS)
     found = []
     for i in range(0, len(examples.latents), batch):
         rows = slice(i, i + batch)
-        clean = examples.latents[rows].float()
-        lines = torch.from_numpy(control_images(examples.lines[rows])).float().div_(255)
-        steps = scheduler.timesteps[rng.integers(*FROM) :]
-        noisy = scheduler.add_noise(clean, torch.randn_like(clean), steps[:1])
-        for t in steps:
-            output = predict(
+        found.append(
+            denoise(
                 unet,
                 controlnet,
-                noisy,
-                t.expand(len(clean)),
-                lines,
-                examples.words[rows].float(),
-                examples.references[rows],
+                examples.latents[rows].to(DEVICE).float(),
+                as_control(control_images(examples.lines[rows])),
+                examples.words[rows].to(DEVICE).float(),
+                examples.looks[rows].to(DEVICE),
+                STEPS,
+                first=int(rng.integers(*FROM)),
             )
-            noisy = scheduler.step(output, t, noisy).prev_sample
-        found.append(noisy)
+        )
     return torch.cat(found)
 
 
@@ -111,4 +101,4 @@ def trained_nets(folder: Path) -> tuple[UNet2DConditionModel, ControlNetModel]:
     state = torch.load(folder / "diffusion.pt", weights_only=True, mmap=True)
     unet.load_state_dict(state["unet"])
     controlnet.load_state_dict(state["controlnet"])
-    return unet.eval(), controlnet.eval()
+    return place(unet).eval(), place(controlnet).eval()

@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
+from tools.edges import find_steps
+from tools.fidelity import RENDER_STRICTNESS, geometry_scores
 from training.budget import Budget
-from training.data import SIZE, load_palettes, picture_pool
+from training.data import SIZE, Job, draw_pictures, jobs
+from training.machine import DEVICE, autocast, on_all_cores, place
 
 LATENT_CHANNELS = 6
 FACTOR = 4  # px a side of one latent cell
@@ -58,20 +64,32 @@ def vae_loss(vae: AutoencoderKL, x: Tensor) -> Tensor:
     ).clamp(min=0)
 
 
-def psnr(vae: AutoencoderKL, pictures: np.ndarray) -> float:
-    """Mean PSNR in dB of reconstructions of (N, H, W, 3) uint8 pictures from the latent mean."""
-    values = []
-    with torch.inference_mode():
-        for picture in pictures:
-            x = as_tensor(picture[None])
-            y = vae.decode(vae.encode(x).latent_dist.mode()).sample.clamp(-1, 1)
-            values.append(10 * np.log10(4.0 / F.mse_loss(y, x).item()))
-    return float(np.mean(values))
+@torch.inference_mode()
+def reconstruct(vae: AutoencoderKL, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) through the latent mean and back."""
+    decoded = vae.decode(vae.encode(as_tensor(picture[None])).latent_dist.mode()).sample[0]
+    scaled = decoded.float().clamp(-1, 1).add(1).mul(127.5).round().byte()
+    found: NDArray[np.uint8] = scaled.permute(1, 2, 0).cpu().numpy()
+    return found
+
+
+def psnr(vae: AutoencoderKL, pictures: NDArray[np.uint8]) -> float:
+    """Mean PSNR in dB of reconstructions of (N, H, W, 3) pictures."""
+    return float(np.mean([cv2.PSNR(p, reconstruct(vae, p)) for p in pictures]))
+
+
+def lines_kept(vae: AutoencoderKL, pictures: NDArray[np.uint8]) -> float:
+    """Share of the edge pixels of (N, H, W, 3) pictures with an edge of the reconstruction within 2 px."""
+    kept = []
+    for picture in pictures:
+        edges = Image.fromarray(find_steps(picture, RENDER_STRICTNESS) * 255)
+        kept.append(geometry_scores(edges, Image.fromarray(reconstruct(vae, picture))).kept)
+    return float(np.mean(kept))
 
 
 def as_tensor(pictures: np.ndarray) -> Tensor:
     """(N, H, W, 3) uint8 to (N, 3, H, W) floats in -1..1."""
-    x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    x = torch.from_numpy(np.ascontiguousarray(pictures)).to(DEVICE).permute(0, 3, 1, 2)
     return x.float().div_(127.5).sub_(1).contiguous()
 
 
@@ -81,15 +99,14 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, pixels: int =
     Crops of `pixels` in all a step: small ones first, for variety, then larger ones, whose statistics are nearer to
     those that the group norms will meet in whole pictures.
     """
+    pool = np.concatenate(list(on_all_cores(draw_pictures, jobs(seed + 1, pool_size), "pictures")))
+    held_out = draw_pictures(Job((seed + 2,), 48))
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    palettes = load_palettes()
-    pool = picture_pool(palettes, np.random.default_rng(seed + 1), pool_size)
-    held_out = picture_pool(palettes, np.random.default_rng(seed + 2), 48)
-    vae = new_vae()
+    vae = place(new_vae())
     optimizer = torch.optim.AdamW(vae.parameters(), betas=(0.9, 0.98), weight_decay=1e-3)
     budget = Budget(seconds, 1.5e-3, folder / "vae.log.jsonl", warmup_steps=60)
     budget.restore(folder / "vae.pt", vae=vae, optimizer=optimizer)
+    rng = budget.generator(seed)
     while budget.next_step(optimizer):
         crop = 64 if budget.elapsed < 0.55 * seconds else 128
         batch = pixels // crop**2
@@ -100,21 +117,20 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, pixels: int =
         )
         if rng.random() < 0.5:
             crops = crops[:, :, ::-1]
-        x = as_tensor(crops)
-        loss = vae_loss(vae, x)
+        with autocast():
+            loss = vae_loss(vae, as_tensor(crops))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
-        budget.note(loss.item())
+        budget.note(loss.item(), batch)
         if budget.step % 300 == 0:
-            vae.eval()
-            print("held-out PSNR", round(psnr(vae, held_out), 2), flush=True)
-            vae.train()
             budget.keep(folder / "vae.pt", vae=vae, optimizer=optimizer)
     budget.keep(folder / "vae.pt", vae=vae, optimizer=optimizer)
     vae.eval()
-    print("held-out PSNR", round(psnr(vae, held_out), 2), flush=True)
+    print(
+        f"vae: held-out PSNR {psnr(vae, held_out):.2f} dB, lines kept {lines_kept(vae, held_out):.3f}"
+    )
     vae.register_to_config(scaling_factor=latent_scale(vae, pool[:96]))
     vae.save_pretrained(folder / "vae")
 

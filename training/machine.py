@@ -1,0 +1,35 @@
+"""Where training runs: drawing on every core; learning in fp32 on a CPU, in bf16 and channels_last on a GPU."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from multiprocessing import get_context
+from typing import TypeVar
+
+import cv2
+import torch
+from torch import nn
+from tqdm import tqdm
+
+Module = TypeVar("Module", bound=nn.Module)
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+GPU = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if GPU else "cpu")
+
+
+def place(module: Module) -> Module:
+    """Move a module to where training runs."""
+    return module.to(DEVICE, memory_format=torch.channels_last) if GPU else module  # type: ignore[call-overload]
+
+
+def autocast() -> AbstractContextManager[object]:
+    """bf16 on a GPU; on a CPU without bf16 units nothing, it would be a hundred times slower."""
+    return torch.autocast("cuda", torch.bfloat16) if GPU else nullcontext()
+
+
+def on_all_cores(draw: Callable[[Job], Result], jobs: Sequence[Job], name: str) -> Iterator[Result]:
+    """What `draw`, a function of a module, makes of each job, in order, in processes of its own."""
+    with get_context("spawn").Pool(os.cpu_count(), cv2.setNumThreads, (1,)) as pool:
+        yield from tqdm(pool.imap(draw, jobs), total=len(jobs), desc=name, mininterval=5)
