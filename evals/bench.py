@@ -18,8 +18,9 @@ import numpy as np
 from PIL import Image
 
 from server.client import chat, own_server
+from styles.calibration import load_calibration
 from styles.catalog import Catalog
-from styles.index import BEST_TEXTS, StyleIndex, load_calibration
+from styles.index import BEST_TEXTS, StyleIndex
 from tools.diffusion import DiffusersEngine, open_engine
 from tools.edges import extract_edges, resize_edges
 from tools.encoders import open_encoder

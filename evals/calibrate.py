@@ -8,11 +8,10 @@ and the foreign looks, never on the datasets.
 """
 
 import argparse
-import json
 import math
 import tempfile
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from styles.calibration import Calibration, mark, numbers, save_calibration
 from styles.catalog import Catalog
 from styles.foreign import load_looks
-from styles.index import Calibration, StyleIndex, metric_path, style_texts
+from styles.index import StyleIndex, style_texts
 from styles.vectors import Matrix
 from tools.encoders import open_encoder
 from tools.encoding import StyleEncoder
@@ -201,9 +201,10 @@ def best(ranks: Ranks) -> Floats:
 def calibrate(encoder: StyleEncoder, catalog: Catalog) -> tuple[Calibration, dict[str, Estimate]]:
     """The fitted calibration, and what it achieves on the test half."""
     texts, owners = known_texts(catalog)
-    vectors = [encoder.embed_query(text) for text in texts]
-    metric = fit_metric(np.array(vectors, np.float32), owners)
-    fitted = Calibration(10.0, 0.0, 0.0, 10.0, 0.6, 0.2, 0.8, metric, load_looks())
+    vectors = np.array([encoder.embed_query(text) for text in texts], np.float32)
+    metric = fit_metric(vectors, owners)
+    known = dict(zip(map(mark, texts), vectors, strict=True))
+    fitted = Calibration(10.0, 0.0, 0.0, 10.0, 0.6, 0.2, 0.8, metric, load_looks(), known)
     kinds = dict(zip(("queries", "plain", "hard"), text_rows(), strict=True))
     pictures = picture_rows(4, seed=5)
     with tempfile.TemporaryDirectory() as folder:
@@ -271,19 +272,9 @@ def main() -> None:
     calibration, report = calibrate(encoder, Catalog(ROOT / "styles/library"))
     for name, (value, low, high) in report.items():
         print(f"{name:34} {value:.3f}   {low:.3f} to {high:.3f}")
-    numbers = {
-        entry.name: round(value, 5)
-        for entry in fields(calibration)
-        if isinstance(value := getattr(calibration, entry.name), float)
-    }
-    print(numbers)
+    print(numbers(calibration))
     if args.write:
-        path, family = ROOT / "models/calibration.json", encoder.name.split("/")[0]
-        table = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        table[family] = numbers
-        path.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-        assert calibration.metric is not None
-        np.save(metric_path(path, family), calibration.metric.astype(np.float16))
+        save_calibration(ROOT / "models/calibration.json", encoder.name.split("/")[0], calibration)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,9 @@ from nodes.enhance_prompt import enhance_prompt
 from nodes.extract_edges import extract_edges
 from nodes.generate_image import generate_image
 from nodes.retrieve_styles import retrieve_styles
+from styles.calibration import load_calibration
 from styles.catalog import Catalog
-from styles.index import StyleIndex, load_calibration
+from styles.index import StyleIndex
 from tools.artifacts import ArtifactStore
 from tools.diffusion import open_engine
 from tools.encoders import open_encoder

@@ -16,8 +16,8 @@ from server.artifacts import INERT
 from server.deps import ContextDep
 from server.problems import PROBLEMS
 from server.schemas import Message, StyleForm
+from styles.calibration import Band
 from styles.catalog import CatalogError, Style
-from styles.index import Band
 from tools.errors import InvalidRequest, NotFound, WeightsMissing
 from tools.images import decode_upload
 

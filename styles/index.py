@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from styles.calibration import Band, Calibration, mark
 from styles.catalog import Catalog, Style
-from styles.foreign import ForeignLooks, Look, load_looks
+from styles.foreign import ForeignLooks
 from styles.vectors import Matrix, Rows, best_mean, sharpen, stacked
 from tools.encoding import StyleEncoder
-from tools.errors import WeightsMissing
 from tools.imaging import Vector
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
-
-Band = Literal["strong", "possible", "weak"]
 
 BEST_TEXTS = 5  # the match of a style is the mean of its best few text vectors
 NAMED = 0.9  # score from which a foreign look is said to be meant
@@ -43,60 +39,6 @@ class Match(TypedDict):
     band: Band
     reason: str  # which attributes agreed, in words
     image_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How a cosine becomes a probability, for one encoder: score = 1 / (1 + exp(-slope (lead - midpoint))).
-
-    For words, the lead is how much nearer a style is than the nearest foreign look; for a picture, its cosine.
-    Platt scaling (Platt 1999), fitted by `python -m evals.calibrate` on labelled queries.
-    """
-
-    text_slope: float
-    text_midpoint: float  # lead at which a style fits with probability one half
-    background: float  # cosine of words that have nothing to do with each other
-    image_slope: float
-    image_midpoint: float
-    floor: float  # score below which nothing is offered unasked
-    strong: float  # score from which a style is taken without a question
-    metric: Matrix | None = field(default=None, compare=False)  # `styles.vectors.sharpen`
-    looks: tuple[Look, ...] = ()  # those the numbers were fitted with
-
-    def text_score(self, cosine: float, rival: float) -> float:
-        """The probability that words mean what stands at `cosine`, with a rival look at another."""
-        lead = cosine - max(rival, self.background)
-        return 1 / (1 + math.exp(-self.text_slope * (lead - self.text_midpoint)))
-
-    def image_score(self, cosine: float) -> float:
-        """The probability that a picture has the style at `cosine`."""
-        return 1 / (1 + math.exp(-self.image_slope * (cosine - self.image_midpoint)))
-
-    def band(self, score: float) -> Band:
-        """strong, possible, or weak: below the floor."""
-        if score >= self.strong:
-            return "strong"
-        return "possible" if score >= self.floor else "weak"
-
-
-def load_calibration(path: Path, encoder: str) -> Calibration:
-    """Return the calibration of an encoder family, "starter" or "clip-512", from `calibration.json` and its metric.
-
-    Raises `WeightsMissing` for an encoder that nobody has calibrated yet.
-    """
-    family = encoder.split("/")[0]
-    table = json.loads(path.read_text("utf-8"))
-    if family not in table:
-        raise WeightsMissing(
-            f"The scores of {family!r} are not calibrated: run `python -m evals.calibrate --write`."
-        )
-    metric = np.load(metric_path(path, family)).astype(np.float32)
-    return Calibration(**table[family], metric=metric, looks=load_looks())
-
-
-def metric_path(calibration: Path, family: str) -> Path:
-    """Where the metric of an encoder family lies, beside `calibration.json`."""
-    return calibration.with_name(f"metric-{family}.npy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +153,16 @@ class StyleIndex:
     def embed(self, texts: list[str]) -> Matrix:
         """Unit vectors of texts as the index compares them, (n, dim). Blocking."""
         vectors = np.zeros((len(texts), self.encoder.dim), np.float32)
-        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for start in range(0, len(texts), EMBEDDED):
-            some = by_length[start : start + EMBEDDED]
+        new: list[int] = []
+        for i, text in enumerate(texts):
+            known = self.calibration.known.get(mark(text))
+            if known is None:
+                new.append(i)
+            else:
+                vectors[i] = known
+        new.sort(key=lambda i: len(texts[i]))
+        for start in range(0, len(new), EMBEDDED):
+            some = new[start : start + EMBEDDED]
             vectors[some] = self.encoder.embed_documents([texts[i] for i in some])
         return sharpen(vectors, self.calibration.metric)
 

@@ -15,8 +15,9 @@ from PIL import Image, ImageDraw
 
 from graph.context import Context, Studio
 from graph.settings import Settings
+from styles.calibration import Band
 from styles.catalog import Catalog, Style
-from styles.index import Band, Match, StyleIndex
+from styles.index import Match, StyleIndex
 from tools.artifacts import ArtifactStore
 from tools.encoding import StyleEncoder
 from tools.imaging import ImageRequest, OnStep, Step, Vector
@@ -70,6 +71,17 @@ class HashingEncoder(StyleEncoder):
     def embed_image(self, image: Image.Image) -> list[float]:
         colours = np.asarray(image.convert("RGB").resize((2, 2), Image.Resampling.BOX)) / 127.5 - 1
         return _unit(np.resize(colours.ravel(), DIM) + 1e-3)
+
+
+class CountingEncoder(HashingEncoder):
+    """Counts the texts that it is asked to embed."""
+
+    def __init__(self) -> None:
+        self.texts = 0
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        self.texts += len(texts)
+        return super().embed_documents(texts)
 
 
 def _unit(vector: "np.ndarray[Any, Any]") -> list[float]:

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -235,9 +235,9 @@ def held(context: Context, **more: Any) -> Iterator[tuple[LiveStudio, HeldEngine
             engine.gate.release(10_000)
 
 
-def until(true: Any) -> None:
+def until(true: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
     """Wait for what must come true."""
-    give_up = time.monotonic() + PATIENCE_S
+    give_up = time.monotonic() + patience_s
     while not true():
         assert time.monotonic() < give_up, "waited in vain"
         time.sleep(0.01)

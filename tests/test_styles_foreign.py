@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import HashingEncoder
+from conftest import CountingEncoder, HashingEncoder
 from PIL import Image
 
+from styles.calibration import Calibration, load_calibration, mark
 from styles.catalog import Catalog
 from styles.foreign import Look, load_looks
-from styles.index import Calibration, StyleIndex, load_calibration
+from styles.index import StyleIndex, style_texts
 from tools.encoding import StyleEncoder
 from tools.minilm import MiniLM
 
@@ -29,17 +30,6 @@ TUNED = Calibration(
     strong=0.8,
     looks=LOOKS,
 )
-
-
-class CountingEncoder(HashingEncoder):
-    """Counts what it is asked to embed."""
-
-    def __init__(self) -> None:
-        self.texts = 0
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        self.texts += len(texts)
-        return super().embed_documents(texts)
 
 
 class Words(StyleEncoder):
@@ -100,6 +90,17 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> StyleIndex:
     calibration = load_calibration(ROOT / "models/calibration.json", Words.name)
     folder = tmp_path_factory.mktemp("index")
     return StyleIndex(Words(), Catalog(ROOT / "styles/library"), folder, calibration)
+
+
+def test_no_shipped_text_is_embedded_at_the_first_start(shipped: StyleIndex) -> None:
+    groups = [style_texts(style) for style in Catalog(ROOT / "styles/library").styles.values()]
+    groups += [[look.name, *look.texts] for look in load_looks()]
+    known = shipped.calibration.known
+    missing = [text for group in groups for text in group if mark(text) not in known]
+    assert not missing, "run `python -m evals.calibrate --write`"
+    some = groups[0][:3]
+    fresh = np.array([shipped.encoder.embed_query(text) for text in some])
+    assert np.allclose(fresh, [known[mark(text)] for text in some], atol=2e-3)
 
 
 def test_no_shipped_style_calls_itself_a_foreign_look(shipped: StyleIndex) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DIM, HashingEncoder
+from conftest import DIM, CountingEncoder, HashingEncoder
 from PIL import Image
 
+from styles.calibration import Calibration, mark
 from styles.catalog import Catalog
-from styles.index import BEST_TEXTS, Calibration, StyleIndex, style_texts
+from styles.index import BEST_TEXTS, StyleIndex, style_texts
 
 EVEN = Calibration(
     text_slope=25,
@@ -20,17 +21,6 @@ EVEN = Calibration(
     floor=0.4,
     strong=0.8,
 )
-
-
-class CountingEncoder(HashingEncoder):
-    """Counts what it is asked to embed."""
-
-    def __init__(self) -> None:
-        self.texts = 0
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        self.texts += len(texts)
-        return super().embed_documents(texts)
 
 
 def test_words_and_pictures_find_their_style(catalog: Catalog, tmp_path: Path) -> None:
@@ -68,6 +58,17 @@ def test_a_second_start_embeds_only_what_changed(catalog: Catalog, tmp_path: Pat
     changed = StyleIndex(encoder, catalog, tmp_path, EVEN)
     assert encoder.texts == len(style_texts(catalog.get("ink")))
     assert changed.search("quiet pictures")[0]["style"] == "ink"
+
+
+def test_texts_with_known_vectors_are_not_embedded(catalog: Catalog, tmp_path: Path) -> None:
+    plain = HashingEncoder()
+    texts = [text for style in catalog.styles.values() for text in style_texts(style)]
+    known = {mark(text): np.array(plain.embed_query(text), np.float32) for text in texts}
+    encoder = CountingEncoder()
+    index = StyleIndex(encoder, catalog, tmp_path / "known", replace(EVEN, known=known))
+    assert encoder.texts == 0
+    same = StyleIndex(plain, catalog, tmp_path / "embedded", EVEN)
+    assert index.search("ink brush") == same.search("ink brush")
 
 
 def test_added_styles_are_found_and_removed_ones_are_not(catalog: Catalog, tmp_path: Path) -> None:

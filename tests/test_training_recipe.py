@@ -3,10 +3,10 @@
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from live_server import until
 from PIL import Image
 
 from tools.diffusion import open_engine
@@ -35,9 +35,8 @@ def test_a_killed_training_goes_on_and_its_pack_renders(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "models/starter/text", tmp_path / "models/starter/text")
     first = start(tmp_path)
     vae = tmp_path / "run/vae/config.json"
-    while not vae.exists():
-        assert first.poll() is None, first.communicate()[0]
-        time.sleep(0.1)
+    until(lambda: vae.exists() or first.poll() is not None, patience_s=240)
+    assert first.poll() is None, first.communicate()[0]
     first.kill()
     first.communicate()
     finished = vae.stat().st_mtime_ns

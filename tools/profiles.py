@@ -43,9 +43,7 @@ class Profile(BaseModel):
     control_scale: float = Field(ge=0, le=2)  # ControlNet conditioning scale, default
     control_scale_max: float = Field(ge=0, le=2)
     blank_control_scale: float = Field(ge=0, le=2)  # where there is no sketch
-    control_shapes: (
-        bool  # the ControlNet is shown enclosed shapes beside the lines: tools/control.py
-    )
+    control_shapes: bool  # the ControlNet sees enclosed shapes beside the lines: tools/control.py
     style_scale: float = Field(ge=0, le=1.5)  # IP-Adapter scale
     unit_style_vectors: bool  # the adapter was trained on vectors of length 1
     token_budget: int = Field(ge=8)  # tokens of a prompt
@@ -53,9 +51,7 @@ class Profile(BaseModel):
     geometry_bar: float = Field(ge=0, le=1)  # a render below it is tried again
     retries: int = Field(ge=0, le=5)
     licence: str
-    hub: dict[
-        str, HubModel
-    ] = {}  # part -> where it comes from; empty: the pack is in the repository
+    hub: dict[str, HubModel] = {}  # part -> its source; empty: the pack is in the repository
 
 
 def load_profiles(path: Path) -> dict[str, Profile]:

@@ -21,10 +21,7 @@ from training.sampler import denoise
 from training.train_vae import FACTOR, as_tensor, lines_kept, psnr, reconstruction_loss
 
 STEPS = 20  # of the sampler
-FROM = (
-    13,
-    19,
-)  # steps already taken when the UNet takes over: layout and colours are known by then
+FROM = (13, 19)  # steps taken when the UNet takes over: layout and colours are known by then
 
 
 def train(

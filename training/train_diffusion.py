@@ -90,7 +90,7 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 8) -
     reader = RoleReader(unet)
     scheduler = new_scheduler()
     parameters = [*unet.parameters(), *controlnet.parameters(), *reader.heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     budget = Budget(seconds, 7e-4, folder / "diffusion.log.jsonl", warmup_steps=150)
     parts = {"unet": unet, "controlnet": controlnet, "heads": reader.heads, "optimizer": optimizer}
     budget.restore(folder / "diffusion.pt", **parts)

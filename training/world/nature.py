@@ -164,7 +164,7 @@ def hills(rng: Rng) -> Scene:
         _land(scene, ridge, (SECOND, MAIN, GROUND)[(layer + 3 - layers) % 3], 0.9 + 0.05 * layer)
         if rng.random() < 0.6:
             for x in rng.uniform(0.05, 0.95, int(rng.integers(1, 4))):
-                foot = float(np.interp(x, ridge[:, 0], ridge[:, 1])) + 0.012  # type: ignore[call-overload]
+                foot = float(np.interp(x, *np.transpose(ridge))) + 0.012
                 tree(scene, rng, x, foot, 0.09 + 0.06 * layer)
     if rng.random() < 0.5:
         x = rng.uniform(0.3, 0.7)
