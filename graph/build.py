@@ -33,6 +33,7 @@ from tools.encoders import open_encoder
 from tools.lane import GpuLane
 from tools.profiles import load_profiles
 from tools.prompts import open_prompt_writer
+from tools.unfinished import UnfinishedRenders
 
 Graph = CompiledStateGraph[State, Context, Request, State]
 
@@ -115,6 +116,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         settings=settings,
         profiles=load_profiles(settings.models_dir / "profiles.toml"),
         artifacts=ArtifactStore(settings.data_dir / "artifacts"),
+        unfinished=UnfinishedRenders(settings.data_dir / "unfinished"),
         catalog=catalog,
         prompts=open_prompt_writer(
             settings.llm_base_url,

@@ -13,6 +13,7 @@ from tools.imaging import ImageEngine
 from tools.lane import GpuLane
 from tools.profiles import Profile
 from tools.prompts import PromptWriter
+from tools.unfinished import UnfinishedRenders
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Context:
     settings: Settings
     profiles: Mapping[str, Profile]  # all there are, opened or not
     artifacts: ArtifactStore
+    unfinished: UnfinishedRenders
     catalog: Catalog
     prompts: PromptWriter
     lane: GpuLane

@@ -12,6 +12,7 @@ from graph.recipe import image_request, recipe
 from graph.state import Attempt, Fidelity, Progress, Said, State, Update
 from tools.errors import Cancelled
 from tools.imaging import Step
+from tools.unfinished import EVERY, render_key
 
 PREVIEWS = 4  # of one render
 
@@ -25,11 +26,16 @@ async def generate_image(state: State, runtime: Runtime[Context]) -> Update:
     ctx = runtime.context
     studio = await ctx.studio(state["profile"])
     request = await ctx.lane.run(lambda _: image_request(state, studio, ctx))
+    key = render_key(request, studio.engine.name)
+    info = runtime.execution_info
+    thread = info.thread_id if info else None
 
     def paint(stopped: threading.Event) -> Image.Image:
         def on_step(step: Step) -> None:
             if stopped.is_set():
                 raise Cancelled("The run was cancelled.")
+            if thread and step.number % EVERY == 0:
+                ctx.unfinished.save(thread, key, step.save())
             every = ceil(step.total / (PREVIEWS + 1))
             shown = step.number % every == 0 and step.number < step.total
             runtime.stream_writer(
@@ -42,7 +48,8 @@ async def generate_image(state: State, runtime: Runtime[Context]) -> Update:
                 )
             )
 
-        return studio.engine.generate(request, on_step)
+        saved = ctx.unfinished.load(thread, key) if thread else None
+        return studio.engine.generate(request, on_step, saved)
 
     canvas = await ctx.lane.run(paint)
     left, top, right, bottom = state["canvas"]["box"]

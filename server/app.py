@@ -37,9 +37,9 @@ def create_app(
             open_context(settings) as context,
             open_checkpointer(settings.data_dir / "checkpoints.db") as checkpointer,
         ):
-            if orphans := await log.close_orphans():
-                logger.warning("closed %d runs that the last stop had interrupted", orphans)
             runs = Runs(log, build_graph(checkpointer), context, runs_max)
+            if orphans := await runs.take_up():
+                logger.warning("went on with %d runs that the last stop had interrupted", orphans)
             app.state.log, app.state.context, app.state.runs = log, context, runs
             app.state.opening = asyncio.create_task(health.open_models(context))
             usher = asyncio.create_task(runs.usher())

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from server.events import End, Fault, Status, Told
+from server.events import Status, Told
 from tools.errors import Conflict, EngineBusy, NotFound
 
 T = TypeVar("T")
@@ -122,9 +122,9 @@ class EventLog:
         """End a run with its last events, and leave `question` open, in one stroke."""
         await self._call(lambda: self._finish(run, status, events, question))
 
-    async def close_orphans(self) -> int:
-        """End every run that no process drives any more, and return how many there were."""
-        return await self._call(self._close_orphans)
+    async def running(self) -> list[Run]:
+        """The runs that have not ended, oldest first."""
+        return await self._call(self._running)
 
     async def events(self, run: Run) -> list[Event]:
         """Every event of `run` so far, in order."""
@@ -240,22 +240,9 @@ class EventLog:
             (run.run_id, event.id, run.thread_id, event.event, event.data),
         )
 
-    def _close_orphans(self) -> int:
-        with self._transaction(durable=True):
-            rows = self._db.execute("SELECT * FROM runs WHERE status = 'running'").fetchall()
-            for run in map(_as_run, rows):
-                told = len(self._events(run))
-                fault = Fault(
-                    code="interrupted_by_restart",
-                    message="The studio stopped during this render: send the message again.",
-                    retryable=True,
-                )
-                ending = [
-                    as_event(told + 1, ("error", fault)),
-                    as_event(told + 2, ("end", End(status="error"))),
-                ]
-                self._end(run, "error", ending)
-        return len(rows)
+    def _running(self) -> list[Run]:
+        rows = self._db.execute("SELECT * FROM runs WHERE status = 'running' ORDER BY rowid")
+        return [_as_run(row) for row in rows]
 
     def _events(self, run: Run) -> list[Event]:
         rows = self._db.execute(

@@ -1,7 +1,7 @@
 """The studio's own events: what each one holds, and how the stream of a graph becomes them."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from graph.state import Fidelity, State, StyleWeight
@@ -11,7 +11,7 @@ Status = Literal["success", "interrupted", "error", "cancelled"]
 
 
 class Metadata(TypedDict):
-    """`metadata`: always the first event; the run is on disk."""
+    """`metadata`: the first event, the run is on disk; again when another process takes the run up."""
 
     run_id: str
     thread_id: str
@@ -113,6 +113,10 @@ class Narrator:
                 yield "progress", self._progress(data)
             case "values":
                 self._state, self._questions = data, part["interrupts"]
+
+    def recall(self, state: State, questions: Sequence[Any]) -> None:
+        """Begin from what an earlier process left of the pass."""
+        self._state, self._questions = state, tuple(questions)
 
     def ending(self) -> tuple[Status, Told]:
         """Say how the pass ended, once its stream is exhausted: in a question or a result."""

@@ -4,18 +4,19 @@ import asyncio
 import logging
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
+from langchain_core.runnables import RunnableConfig
 from langgraph.errors import is_invalid_resume
 from langgraph.types import Command
 
 from graph.build import Graph
 from graph.choice import StyleChoice
 from graph.context import Context
-from graph.state import Request
+from graph.state import Request, State
 from server.eventlog import Event, EventLog, Run, as_event, now
 from server.events import MODES, End, Fault, Metadata, Narrator, Status, Told
 from tools.errors import AppError, InvalidRequest
@@ -25,6 +26,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 RUNS_MAX = 32  # under way at once; they take turns at the engine, so more would wait for minutes
+ATTEMPTS = 5  # processes that may die over one run
+GAVE_UP = "The studio stopped too often during this render: send the message again."
 
 
 @dataclass(slots=True)
@@ -61,6 +64,22 @@ class Runs:
         Raises what `EventLog.begin` does; then nothing has changed.
         """
         return await self._accept(thread_id, {"request": dict(request)}, answers=None)
+
+    async def take_up(self) -> int:
+        """Go on with every run that its process left, from its last finished node; say how many there were."""
+        left = await self._log.running()
+        self._context.unfinished.keep_only({run.thread_id for run in left})
+        for run in left:
+            events = await self._log.events(run)
+            attempt = 1 + sum(event.event == "metadata" for event in events)
+            live = self._live[run.run_id] = Live(run, events)
+            if attempt > ATTEMPTS:
+                fault = Fault(code="gave_up", message=GAVE_UP, retryable=True)
+                await self._end(live, "error", [("error", fault)], None)
+                continue
+            await self._tell(live, ("metadata", _metadata(run, attempt)))
+            live.task = asyncio.create_task(self._drive(live), name=f"run {run.run_id}")
+        return len(left)
 
     async def answer(self, thread_id: str, interrupt_id: str, choice: StyleChoice) -> Run:
         """Start a run that continues the thread from its question.
@@ -119,9 +138,7 @@ class Runs:
         self, thread_id: str | None, given: Mapping[str, Any], answers: str | None
     ) -> Run:
         run = Run(thread_id or uuid.uuid4().hex, uuid.uuid4().hex, "running", given, now())
-        metadata = Metadata(run_id=run.run_id, thread_id=run.thread_id, attempt=1)
-        first = as_event(1, ("metadata", metadata))
-
+        first = as_event(1, ("metadata", _metadata(run, 1)))
         live = self._live[run.run_id] = Live(run, [first])
 
         async def begin() -> None:
@@ -139,10 +156,10 @@ class Runs:
 
     async def _drive(self, live: Live) -> None:
         question: str | None = None
-        last: list[Event] = []
+        last: list[Told] = []
         try:
             status, told = await self._play(live)
-            last.append(as_event(len(live.events) + 1, told))
+            last.append(told)
             if status == "interrupted":
                 question = told[1]["id"]
         except asyncio.CancelledError:
@@ -151,25 +168,33 @@ class Runs:
             status = "cancelled"
         except Exception as error:  # noqa: BLE001  whatever breaks a run ends it, in the log
             status = "error"
-            last.append(as_event(len(live.events) + 1, ("error", _fault(error, live.run))))
+            last.append(("error", _fault(error, live.run)))
             if is_invalid_resume(error):  # the graph has kept its question
                 question = next(iter(live.run.input["answer"]))
-        live.ending = True
-        last.append(as_event(len(live.events) + len(last) + 1, ("end", End(status=status))))
-        await _unbroken(self._finish(live, status, last, question))
+        await self._end(live, status, last, question)
 
     async def _play(self, live: Live) -> tuple[Status, Told]:
         """Drive the graph to its end or its question, telling what happens."""
         run = live.run
         given: Any = run.input.get("request") or Command(resume=run.input["answer"])
         narrator = Narrator()
+        config: RunnableConfig = {
+            "configurable": {"thread_id": run.thread_id},
+            "metadata": {"run": run.run_id},
+        }
+        kept = await self._graph.aget_state(config)
+        if (kept.metadata or {}).get("run") == run.run_id:  # an earlier process had come so far
+            given = None
+            narrator.recall(cast(State, kept.values), kept.interrupts)
+            if not kept.tasks:
+                return narrator.ending()
         parts: AsyncIterator[Any] = self._graph.astream(
             given,
-            {"configurable": {"thread_id": run.thread_id}},
+            config,
             context=self._context,
             stream_mode=MODES,
             version="v2",
-            durability="async",
+            durability="sync",
         )
         async for part in parts:
             for told in narrator.tell(part):
@@ -180,6 +205,15 @@ class Runs:
         event = as_event(len(live.events) + 1, told)
         await self._log.append(live.run, event)
         live.publish(event)
+
+    async def _end(
+        self, live: Live, status: Status, last: Sequence[Told], question: str | None
+    ) -> None:
+        live.ending = True
+        told = [*last, ("end", End(status=status))]
+        events = [as_event(len(live.events) + i, t) for i, t in enumerate(told, start=1)]
+        await _unbroken(self._finish(live, status, events, question))
+        self._context.unfinished.drop(live.run.thread_id)
 
     async def _finish(
         self, live: Live, status: Status, last: list[Event], question: str | None
@@ -197,6 +231,10 @@ class Runs:
         else:
             live.publish(*last)
             del self._live[live.run.run_id]
+
+
+def _metadata(run: Run, attempt: int) -> Metadata:
+    return Metadata(run_id=run.run_id, thread_id=run.thread_id, attempt=attempt)
 
 
 def new_seed() -> int:

@@ -24,6 +24,7 @@ from tools.imaging import ImageRequest, OnStep, Step, Vector
 from tools.lane import GpuLane
 from tools.profiles import load_profiles
 from tools.prompts import RulePromptWriter
+from tools.unfinished import UnfinishedRenders
 
 ROOT = Path(__file__).parent.parent
 DIM = 32
@@ -88,6 +89,11 @@ def _unit(vector: "np.ndarray[Any, Any]") -> list[float]:
     return [float(v) for v in vector / max(float(np.linalg.norm(vector)), 1e-9)]
 
 
+def painted_step(number: int, total: int, image: Image.Image) -> Step:
+    """A step that shows `image` and saves its number."""
+    return Step(number, total, lambda: image.resize((16, 16)), lambda: str(number).encode())
+
+
 @dataclass
 class PaintedEngine:
     """Inks the edges on a ground of the style's colour, and remembers what it was asked."""
@@ -95,12 +101,18 @@ class PaintedEngine:
     name: str = "painted/1"
     requests: list[ImageRequest] = field(default_factory=list)
 
-    def generate(self, request: ImageRequest, on_step: OnStep) -> Image.Image:
+    def generate(
+        self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
+    ) -> Image.Image:
         self.requests.append(request)
         image = self.paint(request)
-        for number in range(1, request.steps + 1):
-            on_step(Step(number, request.steps, lambda: image.resize((16, 16))))
+        for number in range(int(saved or b"0") + 1, request.steps + 1):
+            self.before_step()
+            on_step(painted_step(number, request.steps, image))
         return image
+
+    def before_step(self) -> None:
+        """What a test may put between the steps."""
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
@@ -200,6 +212,7 @@ def context(tmp_path: Path, catalog: Catalog) -> Iterator[Context]:
         settings=Settings(_env_file=None, data_dir=tmp_path / "var", library=catalog.library),
         profiles={"starter": profile},
         artifacts=ArtifactStore(tmp_path / "var" / "artifacts"),
+        unfinished=UnfinishedRenders(tmp_path / "var" / "unfinished"),
         catalog=catalog,
         prompts=RulePromptWriter(),
         lane=lane,

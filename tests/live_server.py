@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import httpx2
 import uvicorn
-from conftest import ROOT, HashingEncoder, PaintedEngine, WordIndex
+from conftest import ROOT, HashingEncoder, PaintedEngine, WordIndex, painted_step
 from fastapi import FastAPI
 from PIL import Image
 
@@ -28,10 +28,11 @@ from server.app import create_app
 from styles.catalog import Catalog
 from styles.index import StyleIndex
 from tools.artifacts import ArtifactStore
-from tools.imaging import ImageEngine, ImageRequest, OnStep, Step
+from tools.imaging import ImageEngine, ImageRequest, OnStep
 from tools.lane import GpuLane
 from tools.profiles import load_profiles
 from tools.prompts import RulePromptWriter
+from tools.unfinished import UnfinishedRenders
 
 PATIENCE_S = 60  # for what must happen; a test that waits so long has failed
 
@@ -51,13 +52,8 @@ class HeldEngine(PaintedEngine):
 
     gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def generate(self, request: ImageRequest, on_step: OnStep) -> Image.Image:
-        self.requests.append(request)
-        image = self.paint(request)
-        for number in range(1, request.steps + 1):
-            assert self.gate.acquire(timeout=PATIENCE_S)
-            on_step(Step(number, request.steps, lambda: image.resize((16, 16))))
-        return image
+    def before_step(self) -> None:
+        assert self.gate.acquire(timeout=PATIENCE_S)
 
 
 @dataclass
@@ -66,7 +62,9 @@ class BrokenEngine(PaintedEngine):
 
     error: Exception = field(default_factory=lambda: RuntimeError("secret of the house"))
 
-    def generate(self, request: ImageRequest, on_step: OnStep) -> Image.Image:
+    def generate(
+        self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
+    ) -> Image.Image:
         raise self.error
 
 
@@ -74,10 +72,12 @@ class BrokenEngine(PaintedEngine):
 class SlowEngine(PaintedEngine):
     """Takes a while for every step."""
 
-    def generate(self, request: ImageRequest, on_step: OnStep) -> Image.Image:
+    def generate(
+        self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
+    ) -> Image.Image:
         image = self.paint(request)
         for number in range(1, 1000):
-            on_step(Step(number, 1000, lambda: image))
+            on_step(painted_step(number, 1000, image))
             time.sleep(0.02)
         return image
 
@@ -258,6 +258,7 @@ async def slow_studio(settings: Settings) -> AsyncIterator[Context]:
         settings=settings,
         profiles={"starter": profile},
         artifacts=ArtifactStore(settings.data_dir / "artifacts"),
+        unfinished=UnfinishedRenders(settings.data_dir / "unfinished"),
         catalog=catalog,
         prompts=RulePromptWriter(),
         lane=lane,

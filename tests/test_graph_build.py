@@ -14,7 +14,7 @@ from typing import Any
 
 import ormsgpack
 import pytest
-from conftest import NODES, HashingEncoder, PaintedEngine
+from conftest import NODES, HashingEncoder, PaintedEngine, painted_step
 from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_POS_ARGS, JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.errors import is_invalid_resume
@@ -33,7 +33,7 @@ from graph.build import (
 from graph.context import Context, Studio
 from graph.state import Request
 from tools.errors import EngineBusy, EngineFailed, InvalidRequest, NotFound, WeightsMissing
-from tools.imaging import ImageRequest, OnStep, Step
+from tools.imaging import ImageRequest, OnStep
 from tools.lane import GpuLane
 from tools.prompts import PromptBrief, PromptDraft
 
@@ -441,11 +441,13 @@ class Endless(PaintedEngine):
     steps_done = 0
     stopped = False
 
-    def generate(self, request: ImageRequest, on_step: OnStep) -> Image.Image:
+    def generate(
+        self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
+    ) -> Image.Image:
         try:
             for number in range(1, 10_000_000):
                 self.steps_done = number
-                on_step(Step(number, 10_000_000, lambda: Image.new("RGB", (8, 8))))
+                on_step(painted_step(number, 10_000_000, Image.new("RGB", (8, 8))))
         finally:
             self.stopped = True
         raise EngineFailed("nobody stopped it")

@@ -121,23 +121,16 @@ async def test_a_question_can_be_opened_again(log: EventLog) -> None:
     await begin(log, run("3"), answers="q")
 
 
-async def test_orphans_are_ended_at_the_next_start(tmp_path: Path) -> None:
-    one, two = run("1"), run("2", "u")
+async def test_what_has_not_ended_is_known_at_the_next_start(tmp_path: Path) -> None:
+    one, two, three = run("1"), run("2", "u"), run("3", "v")
     async with open_log(tmp_path) as log:
-        await begin(log, one, new_thread=True)
+        for each in (one, two, three):
+            await begin(log, each, new_thread=True)
         await log.append(one, as_event(2, ("node", {})))
-        await begin(log, two, new_thread=True)
         await finish(log, two)
     async with open_log(tmp_path) as log:
-        assert await log.close_orphans() == 1
-        events = await log.events(one)
-        assert [event.id for event in events] == [1, 2, 3, 4]
-        assert [event.event for event in events[2:]] == ["error", "end"]
-        assert "interrupted_by_restart" in events[2].data
-        assert (await log.run("t", "1")).status == "error"
-        assert (await log.run("u", "2")).status == "success"
-        assert await log.close_orphans() == 0
-        await begin(log, run("3"))
+        assert await log.running() == [one, three]
+        assert [event.id for event in await log.events(one)] == [1, 2]
 
 
 def test_an_event_is_one_line_of_ascii() -> None:

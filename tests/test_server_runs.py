@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from live_server import BrokenEngine, with_engine
+from live_server import BrokenEngine, HeldEngine, with_engine
 
 from graph.build import build_graph, open_checkpointer
 from graph.choice import StyleChoice, StyleShare
 from graph.context import Context
 from graph.state import Request
 from server.eventlog import Event, EventLog, Run, open_log
-from server.runs import Runs
+from server.runs import ATTEMPTS, Runs
 from tools.errors import EngineFailed
 
 
@@ -108,7 +108,7 @@ class FullDisk(EventLog):
 
 
 async def test_a_full_disk_lets_nobody_wait_for_ever(context: Context, log: EventLog) -> None:
-    """What is not on disk is not called a success, and the next start ends the run."""
+    """What is not on disk is not called a success, and the next start tells the outcome."""
     async with opened(context, FullDisk(log._db, log._thread)) as runs:
         run = await runs.start(ask(), None)
         events = await follow(runs, run)
@@ -118,7 +118,88 @@ async def test_a_full_disk_lets_nobody_wait_for_ever(context: Context, log: Even
         assert await follow(runs, run) == events
         assert await follow(runs, run, after=len(events)) == []
         assert (await log.run(run.thread_id, run.run_id)).status == "running"
-    assert await log.close_orphans() == 1
+    async with opened(context, log) as runs:
+        assert await runs.take_up() == 1
+        events = await follow(runs, run)
+        assert [event.id for event in events] == list(range(1, len(events) + 1))
+        assert status(events) == "success"
+        assert events[-2].event == "result"
+        assert await runs.take_up() == 0
+
+
+async def stop_after(runs: Runs, run: Run, engine: HeldEngine, steps: int) -> list[Event]:
+    """What was told of `run` when the process stopped, `steps` steps into its render."""
+    engine.gate.release(steps)
+    told: list[Event] = []
+    async for event in runs.follow(run):
+        told.append(event)
+        if event.event == "progress" and json.loads(event.data)["step"] == steps:
+            break
+    closing = asyncio.create_task(runs.close())
+    await asyncio.sleep(0)
+    engine.gate.release(100)
+    await closing
+    return told
+
+
+async def test_a_run_goes_on_after_the_last_save_of_its_render(
+    context: Context, log: EventLog
+) -> None:
+    async with opened(context, log) as runs:
+        whole = await follow(runs, await runs.start(ask(), None))
+    engine = HeldEngine()
+    async with opened(with_engine(context, engine), log) as runs:
+        run = await runs.start(ask(), None)
+        told = await stop_after(runs, run, engine, 5)
+    async with opened(context, log) as runs:
+        assert await runs.take_up() == 1
+        events = await follow(runs, run)
+    assert events[: len(told)] == told
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    assert status(events) == "success"
+    steps = [json.loads(e.data)["step"] for e in events if e.event == "progress"]
+    assert steps[:7] == [1, 2, 3, 4, 5, 5, 6]  # four were saved
+    begun = [json.loads(e.data) for e in events if e.event == "node"]
+    assert sum(node["node"] == "enhance_prompt" for node in begun) == 2  # started and finished
+    same = ("artifact_id", "seed", "styles", "enhanced_prompt", "fidelity")
+    results = [json.loads(told[-2].data) for told in (whole, events)]
+    assert [results[0][key] for key in same] == [results[1][key] for key in same]
+    assert list((context.settings.data_dir / "unfinished").iterdir()) == []
+
+
+async def test_an_answer_that_a_stop_cut_off_is_carried_out(
+    context: Context, log: EventLog
+) -> None:
+    engine = HeldEngine()
+    async with opened(with_engine(context, engine), log) as runs:
+        asked = await runs.start(ask("a city with ink", "ask"), None)
+        question = json.loads((await follow(runs, asked))[-2].data)
+        choice = StyleChoice(styles=[StyleShare(style="ink")])
+        run = await runs.answer(asked.thread_id, question["id"], choice)
+        await stop_after(runs, run, engine, 2)
+    async with opened(context, log) as runs:
+        assert await runs.take_up() == 1
+        events = await follow(runs, run)
+    assert status(events) == "success"
+    assert [s["style"] for s in json.loads(events[-2].data)["styles"]] == ["ink"]
+
+
+async def test_a_run_whose_processes_keep_dying_is_given_up(
+    context: Context, log: EventLog
+) -> None:
+    async with opened(context, log) as runs:
+        run = await runs.start(ask(), None)
+    for attempt in range(2, ATTEMPTS + 1):
+        async with opened(context, log) as runs:
+            assert await runs.take_up() == 1
+            told = [json.loads(e.data) for e in await log.events(run) if e.event == "metadata"]
+            assert told[-1]["attempt"] == attempt
+    async with opened(context, log) as runs:
+        assert await runs.take_up() == 1
+        events = await follow(runs, run)
+        assert status(events) == "error"
+        assert json.loads(events[-2].data)["code"] == "gave_up"
+        assert await runs.take_up() == 0
 
 
 async def test_a_fault_that_may_pass_is_said_to_be_one(context: Context, log: EventLog) -> None:

@@ -105,6 +105,37 @@ def test_equal_requests_give_equal_images_and_each_input_counts(
         assert render(**change) != first, change
 
 
+class Killed(Exception):
+    """The process is no more."""
+
+
+@pytest.mark.parametrize("which", ["sd15", "starter", "starter-fast"])
+@pytest.mark.parametrize("last", [1, 4, 6])
+def test_a_render_goes_on_after_its_last_save_to_the_very_same_image(
+    which: str, last: int, tiny_models: Path, profiles: dict[str, Profile]
+) -> None:
+    models = tiny_models if which == "sd15" else MODELS
+    profile = profiles[which].model_copy(update={"size_multiple": 16})
+    engine = open_engine(profile, models)
+    wanted = request(engine, steps=6)
+    whole = engine.generate(wanted, _quiet)
+    saves: list[bytes] = []
+
+    def die(step: Step) -> None:
+        saves.append(step.save())
+        if step.number == last:
+            raise Killed
+
+    with pytest.raises(Killed):
+        engine.generate(wanted, die)
+    later = open_engine(profile, models)  # another process has nothing but the save
+    seen: list[int] = []
+    again = later.generate(wanted, lambda step: seen.append(step.number), saves[-1])
+    assert seen == list(range(last + 1, 7))
+    assert again.tobytes() == whole.tobytes()
+    assert engine.generate(wanted, _quiet).tobytes() == whole.tobytes()
+
+
 def test_the_sketch_counts_in_the_starter(starter: DiffusersEngine) -> None:
     base = request(starter)
     empty = replace(base, edges=None)

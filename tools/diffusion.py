@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from tools.imaging import ImageRequest, OnStep, Step, StyleMix, Vector
 from tools.minilm import MiniLM
 from tools.packs import hush_loaders, open_pack, pack_revision
 from tools.profiles import Profile
+from tools.sampling import Sampling
 
 if TYPE_CHECKING:
     import torch
@@ -63,9 +62,12 @@ class DiffusersEngine:
         found: Vector = vector.float().cpu().numpy()
         return found
 
-    def generate(self, request: ImageRequest, on_step: OnStep) -> Image.Image:
+    def generate(
+        self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
+    ) -> Image.Image:
         """Return the RGB render of `request`, calling `on_step` after every denoising step.
 
+        With what a `Step.save()` of the same request returned, only the steps after it are done.
         An exception raised by `on_step` stops the engine and comes out unchanged.
         Raises `InvalidRequest` for a size it cannot take, `EngineFailed` when the render breaks.
         """
@@ -78,16 +80,25 @@ class DiffusersEngine:
                 code="invalid_size",
             )
         pipe = self._pipe
-        estimate = _Estimate(pipe.scheduler)
+        sampling = Sampling(pipe.scheduler, saved, pipe.device)
         control = self._control(request)
         scale = request.control_scale if request.edges else self.profile.blank_control_scale
 
         def after_step(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            latents = estimate.latents if estimate.latents is not None else tensors["latents"]
-            on_step(Step(index + 1, request.steps, lambda: self._preview(latents)))
+            latents = tensors["latents"]
+            shown = latents if sampling.estimate is None else sampling.estimate
+            number = sampling.done + index + 1
+            on_step(
+                Step(
+                    number,
+                    request.steps,
+                    preview=lambda: self._preview(shown),
+                    save=lambda: sampling.save(number, latents),
+                )
+            )
             return {}
 
-        with self._one_at_a_time, torch.inference_mode(), estimate:
+        with self._one_at_a_time, torch.inference_mode(), sampling:
             pipe.set_ip_adapter_scale(request.style_scale if request.style else 0.0)
             try:
                 output = pipe(
@@ -102,6 +113,7 @@ class DiffusersEngine:
                         self._style(request.style, guided=request.guidance_scale > 1)
                     ],
                     generator=torch.Generator("cpu").manual_seed(request.seed),
+                    latents=sampling.latents,
                     callback_on_step_end=after_step,
                 )
             except AppError:
@@ -158,31 +170,6 @@ class DiffusersEngine:
         decoded = vae.decode(half).sample
         image: Image.Image = self._pipe.image_processor.postprocess(decoded)[0]
         return image
-
-
-class _Estimate:
-    """While entered, remembers the scheduler's estimate of the finished latents after each step.
-
-    Schedulers return it beside the next latents; the pipeline throws it away, and it is what a preview should show.
-    """
-
-    def __init__(self, scheduler: Any) -> None:
-        self.latents: torch.Tensor | None = None
-        self._scheduler = scheduler
-        self._step: Callable[..., Any] = scheduler.step
-
-    def __enter__(self) -> None:
-        def step(*args: Any, **kwargs: Any) -> Any:
-            result = self._step(*args, **kwargs)
-            self.latents = result[1] if isinstance(result, tuple) and len(result) > 1 else None
-            return result
-
-        # The pipeline looks at the signature of `step` to see which arguments it takes.
-        step.__signature__ = inspect.signature(self._step)  # type: ignore[attr-defined]
-        self._scheduler.step = step
-
-    def __exit__(self, *_: object) -> None:
-        del self._scheduler.step
 
 
 def _load_pipeline(folder: Path, *, own_text: bool) -> StableDiffusionControlNetPipeline:

@@ -38,11 +38,16 @@ class ImageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One denoising step done. `preview()` decodes a small RGB image of it; call it only when it will be shown."""
+    """One denoising step done.
+
+    `preview()` decodes a small RGB image of it; call it only when it will be shown. `save()` is what `generate` can
+    go on from after it; call both within `on_step`.
+    """
 
     number: int  # 1 .. total
     total: int
     preview: Callable[[], Image.Image]
+    save: Callable[[], bytes]
 
 
 OnStep = Callable[[Step], None]
@@ -61,9 +66,13 @@ class ImageEngine(Protocol):
         """What a `StyleMix` of this engine holds for one RGB reference: (dim,) float32."""
         ...
 
-    def generate(self, request: ImageRequest, on_step: OnStep) -> Image.Image:
+    def generate(
+        self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
+    ) -> Image.Image:
         """Return the RGB render of `request`, calling `on_step` after every denoising step.
 
+        With what a `Step.save()` of the same request returned, only the steps after it are done, and the image is
+        the same to the last bit.
         An exception raised by `on_step` stops the engine and comes out unchanged.
         Raises `InvalidRequest` for a size or prompt it cannot take, `EngineFailed` when the render breaks.
         """

@@ -1,0 +1,81 @@
+"""One pass of a diffusers scheduler: what it holds the finished latents to be, and how to go on with it later."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+# What the multistep schedulers of diffusers carry from one step to the next.
+CARRIED = (
+    "_step_index", "model_outputs", "lower_order_nums", "timestep_list", "last_sample", "this_order",
+    "counter", "ets", "cur_sample", "cur_model_output",
+)  # fmt: skip
+
+
+class Sampling:
+    """While entered, the scheduler's next pass is watched, and begins where `saved` left an earlier one of it.
+
+    `estimate` is the scheduler's idea of the finished latents after each step, (n, channels, h, w), or None where it
+    has none: schedulers return it beside the next latents, the pipeline throws it away, and it is what a preview
+    should show.
+    """
+
+    def __init__(self, scheduler: Any, saved: bytes | None, device: torch.device) -> None:
+        self.estimate: torch.Tensor | None = None
+        self.done = 0  # steps of earlier passes
+        self.latents: torch.Tensor | None = None  # to begin with; None: noise
+        self._scheduler = scheduler
+        self._carried: dict[str, Any] = {}
+        self._step: Callable[..., Any] = scheduler.step
+        self._set_timesteps: Callable[..., Any] = scheduler.set_timesteps
+        if saved is not None:
+            self._read(saved, device)
+
+    def save(self, number: int, latents: torch.Tensor) -> bytes:
+        """What a later pass goes on from, after step `number` left `latents`."""
+        import torch
+
+        carried = {name: value for name, value in vars(self._scheduler).items() if name in CARRIED}
+        buffer = io.BytesIO()
+        torch.save({"done": number, "latents": latents, "carried": carried}, buffer)
+        return buffer.getvalue()
+
+    def _read(self, saved: bytes, device: torch.device) -> None:
+        import torch
+
+        state = torch.load(io.BytesIO(saved), weights_only=True, map_location=device)
+        self.done, self.latents, self._carried = state["done"], state["latents"], state["carried"]
+
+    def __enter__(self) -> Sampling:
+        timesteps: Any = None
+
+        def set_timesteps(*args: Any, **kwargs: Any) -> None:
+            nonlocal timesteps
+            self._set_timesteps(*args, **kwargs)
+            timesteps = self._scheduler.timesteps
+            self._scheduler.timesteps = timesteps[
+                self.done :
+            ]  # those the pipeline shall go through
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            if self._carried:
+                vars(self._scheduler).update(self._carried)
+                self._carried = {}
+            self._scheduler.timesteps = timesteps  # the scheduler counts all of them
+            result = self._step(*args, **kwargs)
+            self.estimate = result[1] if isinstance(result, tuple) and len(result) > 1 else None
+            return result
+
+        # The pipeline looks at both signatures to see which arguments they take.
+        step.__signature__ = inspect.signature(self._step)  # type: ignore[attr-defined]
+        set_timesteps.__signature__ = inspect.signature(self._set_timesteps)  # type: ignore[attr-defined]
+        self._scheduler.step, self._scheduler.set_timesteps = step, set_timesteps
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._scheduler.step, self._scheduler.set_timesteps
