@@ -5,7 +5,7 @@ IN := cd "$(ROOT)" &&
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check fix bench train
+.PHONY: help setup demo serve test check fix bench chaos train
 
 help:            ## what there is
 	@$(IN) sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -34,6 +34,9 @@ fix: setup       ## format, and mend what the linter can
 
 bench: setup     ## the numbers in README.md, measured on this machine
 	@$(IN) $(PY) -m evals.bench $(ARGS)
+
+chaos: setup     ## kill a real server at random moments, N conversations long
+	@$(IN) PYTHONPATH=.:tests $(PY) tests/chaos.py $(or $(N),100)
 
 train: setup     ## make the starter pack again, from the procedural world
 	@$(IN) $(PY) -m training.train $(ARGS)

@@ -168,11 +168,10 @@ STYLES = {  # slug: tags, colour of its references
 }
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
+def write_library(library: Path) -> None:
     """Three styles of two flat references each, told apart by their tags."""
     for slug, (tags, colour) in STYLES.items():
-        folder = tmp_path / "library" / slug
+        folder = library / slug
         folder.mkdir(parents=True)
         style = {
             "name": slug.title(),
@@ -189,6 +188,12 @@ def catalog(tmp_path: Path) -> Catalog:
         (folder / "style.toml").write_text("".join(lines))
         for number in (1, 2):
             Image.new("RGB", (32, 32), colour).save(folder / f"reference-{number}.png")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    """The styles of `write_library`, and none of the user's own."""
+    write_library(tmp_path / "library")
     return Catalog(tmp_path / "library", tmp_path / "var" / "styles")
 
 

@@ -6,33 +6,24 @@ stopped in the middle of a render.
 
 import json
 import socket
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx2
 import uvicorn
-from conftest import ROOT, HashingEncoder, PaintedEngine, WordIndex, painted_step
+from conftest import PaintedEngine
 from fastapi import FastAPI
 from PIL import Image
 
 from graph.context import Context, Studio
 from graph.settings import Settings
 from server.app import create_app
-from styles.catalog import Catalog
-from styles.index import StyleIndex
-from tools.artifacts import ArtifactStore
 from tools.imaging import ImageEngine, ImageRequest, OnStep
-from tools.lane import GpuLane
-from tools.profiles import load_profiles
-from tools.prompts import RulePromptWriter
-from tools.unfinished import UnfinishedRenders
 
 PATIENCE_S = 60  # for what must happen; a test that waits so long has failed
 
@@ -68,20 +59,6 @@ class BrokenEngine(PaintedEngine):
         raise self.error
 
 
-@dataclass
-class SlowEngine(PaintedEngine):
-    """Takes a while for every step."""
-
-    def generate(
-        self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
-    ) -> Image.Image:
-        image = self.paint(request)
-        for number in range(1, 1000):
-            on_step(painted_step(number, 1000, image))
-            time.sleep(0.02)
-        return image
-
-
 @dataclass(frozen=True)
 class LiveStudio:
     """A client of a running studio."""
@@ -111,6 +88,11 @@ class LiveStudio:
         """Send a message and read all that comes of it."""
         with self.chatting(message, sketch, **fields) as events:
             return list(events)
+
+    def choosing(self, thread_id: str, interrupt_id: str, *styles: dict[str, Any]) -> Any:
+        """Answer a question and yield the stream of its events."""
+        body = {"interrupt_id": interrupt_id, "styles": list(styles)}
+        return self.stream("POST", f"/chat/{thread_id}/choice", json=body)
 
     def choose(self, thread_id: str, interrupt_id: str, *styles: dict[str, Any]) -> httpx2.Response:
         """Answer a question and read all that comes of it."""
@@ -241,33 +223,3 @@ def until(true: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
     while not true():
         assert time.monotonic() < give_up, "waited in vain"
         time.sleep(0.01)
-
-
-@asynccontextmanager
-async def slow_studio(settings: Settings) -> AsyncIterator[Context]:
-    """A studio whose renders take half a minute."""
-    catalog = Catalog(settings.library)
-    profile = load_profiles(ROOT / "models" / "profiles.toml")["starter"]
-    opened = Studio(profile, SlowEngine(), HashingEncoder(), cast(StyleIndex, WordIndex(catalog)))
-
-    async def studio(_: str) -> Studio:
-        return opened
-
-    lane = GpuLane()
-    yield Context(
-        settings=settings,
-        profiles={"starter": profile},
-        artifacts=ArtifactStore(settings.data_dir / "artifacts"),
-        unfinished=UnfinishedRenders(settings.data_dir / "unfinished"),
-        catalog=catalog,
-        prompts=RulePromptWriter(),
-        lane=lane,
-        studio=studio,
-    )
-    lane.close()
-
-
-if __name__ == "__main__":
-    library, data_dir, port = sys.argv[1:]
-    own = Settings(_env_file=None, library=Path(library), data_dir=Path(data_dir))
-    uvicorn.run(create_app(own, slow_studio), port=int(port), timeout_graceful_shutdown=10)

@@ -1,17 +1,13 @@
 """Watching a run again: from any event, after a crash, and by ids that are wrong."""
 
 import signal
-import socket
-import subprocess
-import sys
-import time
 import uuid
 from pathlib import Path
 
 import httpx2
 import pytest
-from conftest import ROOT
-from live_server import PATIENCE_S, Event, LiveStudio, held, only, problem, run_url, serving
+from chaos import MortalStudio
+from live_server import Event, held, only, problem, run_url, serving
 
 from graph.context import Context
 
@@ -94,37 +90,21 @@ def test_a_studio_that_is_stopped_leaves_no_stream_open(
     context: Context, tmp_path: Path, name: str
 ) -> None:
     """A reader is let go, the process exits, and the next one goes on with the run."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "tests/live_server.py"]
-    where = [str(context.settings.library), str(context.settings.data_dir), str(port)]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
     log = tmp_path / "log"
-    with (
-        log.open("wb") as out,
-        subprocess.Popen([*command, *where], cwd=ROOT, env=environment, stderr=out) as process,
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as http,
-    ):
-        studio = LiveStudio(http)
-        while process.poll() is None:
-            try:
-                http.get("/healthz")
-                break
-            except httpx2.TransportError:
-                time.sleep(0.1)
-        seen: list[Event] = []
-        try:
-            with studio.chatting("a neon city", style="none") as events:
-                while sum(event.name == "progress" for event in seen) < 3:
-                    seen.append(next(events))
-                process.send_signal(signal.Signals[name])
-                seen.extend(events)
-        except httpx2.TransportError:
-            assert name == "SIGKILL", log.read_text()
-        assert seen[-1].name == "progress"
-        status = process.wait(PATIENCE_S)
-        assert status in (0, -signal.SIGTERM, -signal.SIGKILL), log.read_text()
-        assert "Traceback" not in log.read_text()
+    mortal = MortalStudio(context.settings.library, context.settings.data_dir, log)
+    studio = mortal.start()
+    seen: list[Event] = []
+    try:
+        with studio.chatting("a neon city", style="none", steps=60) as events:
+            while sum(event.name == "progress" for event in seen) < 3:
+                seen.append(next(events))
+            mortal.send(signal.Signals[name])
+            seen.extend(events)
+    except httpx2.TransportError:
+        assert name == "SIGKILL", log.read_text()
+    assert seen[-1].name == "progress"
+    assert mortal.wait() in (0, -signal.SIGTERM, -signal.SIGKILL), log.read_text()
+    assert "Traceback" not in log.read_text()
 
     metadata = seen[0].data
     with serving(context) as studio:
