@@ -47,7 +47,15 @@ CREATE TABLE questions (
     status TEXT NOT NULL,
     PRIMARY KEY (thread_id, interrupt_id)
 ) WITHOUT ROWID;
-PRAGMA user_version = 1;
+"""
+
+SINCE_2 = """
+CREATE TABLE requests (
+    idempotency_key TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    run_id TEXT NOT NULL REFERENCES runs
+) WITHOUT ROWID;
+PRAGMA user_version = 2;
 """
 
 
@@ -70,6 +78,14 @@ class Run:
     input: Mapping[str, Any]  # {"request": Request} or {"answer": {interrupt id: StyleChoice}}
     created_at: str  # ISO 8601, UTC
     ended_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What makes a request that is sent again the same request."""
+
+    key: str  # the caller's `Idempotency-Key`
+    digest: str  # of all that was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +118,22 @@ class EventLog:
         self._thread = thread
 
     async def begin(
-        self, run: Run, first: Event, *, new_thread: bool, answers: str | None, most: int
-    ) -> None:
-        """Put a run and its first event on disk, all or nothing.
+        self,
+        run: Run,
+        first: Event,
+        *,
+        new_thread: bool,
+        answers: str | None,
+        most: int,
+        once: Once | None = None,
+    ) -> Run:
+        """Put a run and its first event on disk, all or nothing, and return it; or the run that `once` began before.
 
         `answers` names the question it answers; without one the thread's open question is dropped.
-        Raises `NotFound` (`unknown_thread`), `Conflict` (`thread_busy`, `stale_choice`,
-        `no_question`), `EngineBusy` when `most` runs are under way.
+        Raises `NotFound` (`unknown_thread`), `Conflict` (`thread_busy`, `stale_choice`, `no_question`,
+        `idempotency_mismatch`), `EngineBusy` when `most` runs are under way.
         """
-        await self._call(lambda: self._begin(run, first, new_thread, answers, most))
+        return await self._call(lambda: self._begin(run, first, new_thread, answers, most, once))
 
     async def append(self, run: Run, event: Event) -> None:
         """Add `event` to a run that is under way."""
@@ -159,9 +182,17 @@ class EventLog:
             raise
 
     def _begin(
-        self, run: Run, first: Event, new_thread: bool, answers: str | None, most: int
-    ) -> None:
+        self,
+        run: Run,
+        first: Event,
+        new_thread: bool,
+        answers: str | None,
+        most: int,
+        once: Once | None,
+    ) -> Run:
         with self._transaction(durable=True):
+            if earlier := once and self._begun(once):
+                return earlier
             if new_thread:
                 values = (run.thread_id, run.created_at)
                 self._db.execute("INSERT INTO threads VALUES (?, ?)", values)
@@ -184,6 +215,26 @@ class EventLog:
             if running > most:
                 raise EngineBusy("The studio has as many renders waiting as it takes: try later.")
             self._insert(run, first)
+            if once:
+                self._db.execute(
+                    "INSERT INTO requests VALUES (?, ?, ?)", (once.key, once.digest, run.run_id)
+                )
+        return run
+
+    def _begun(self, once: Once) -> Run | None:
+        row = self._db.execute(
+            "SELECT digest, runs.* FROM requests JOIN runs USING (run_id)"
+            " WHERE idempotency_key = ?",
+            (once.key,),
+        ).fetchone()
+        if row is None:
+            return None
+        if row[0] != once.digest:
+            raise Conflict(
+                "This Idempotency-Key came with another request before: use a new one.",
+                code="idempotency_mismatch",
+            )
+        return _as_run(row[1:])
 
     def _close_question(self, thread_id: str, answers: str | None) -> None:
         if answers is None:
@@ -327,7 +378,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+        connection.executescript(f"BEGIN;{SCHEMA}{SINCE_2}COMMIT;")
+    elif version == 1:
+        connection.executescript(f"BEGIN;{SINCE_2}COMMIT;")
     return connection
 
 

@@ -17,7 +17,7 @@ from graph.build import Graph
 from graph.choice import StyleChoice
 from graph.context import Context
 from graph.state import Request, State
-from server.eventlog import Event, EventLog, Run, as_event, now
+from server.eventlog import Event, EventLog, Once, Run, as_event, now
 from server.events import MODES, End, Fault, Metadata, Narrator, Status, Told
 from tools.errors import AppError, InvalidRequest
 
@@ -58,12 +58,12 @@ class Runs:
         self._live: dict[str, Live] = {}
         self.stopping = anyio.Event()  # set it and watchers leave; runs go on until `close`
 
-    async def start(self, request: Request, thread_id: str | None) -> Run:
-        """Start a run with a new message, on a new thread when there is none.
+    async def start(self, request: Request, thread_id: str | None, once: Once | None = None) -> Run:
+        """Start a run with a new message, on a new thread when there is none; or return the run that `once` started.
 
         Raises what `EventLog.begin` does; then nothing has changed.
         """
-        return await self._accept(thread_id, {"request": dict(request)}, answers=None)
+        return await self._accept(thread_id, {"request": dict(request)}, None, once)
 
     async def take_up(self) -> int:
         """Go on with every run that its process left, from its last finished node; say how many there were."""
@@ -81,13 +81,15 @@ class Runs:
             live.task = asyncio.create_task(self._drive(live), name=f"run {run.run_id}")
         return len(left)
 
-    async def answer(self, thread_id: str, interrupt_id: str, choice: StyleChoice) -> Run:
-        """Start a run that continues the thread from its question.
+    async def answer(
+        self, thread_id: str, interrupt_id: str, choice: StyleChoice, once: Once | None = None
+    ) -> Run:
+        """Start a run that continues the thread from its question; or return the run that `once` started.
 
         Raises what `EventLog.begin` does; of two answers at once one is a `Conflict`.
         """
         given = {"answer": {interrupt_id: choice.model_dump()}}
-        return await self._accept(thread_id, given, answers=interrupt_id)
+        return await self._accept(thread_id, given, interrupt_id, once)
 
     async def follow(self, run: Run, after: int = 0) -> AsyncIterator[Event]:
         """Yield the events of `run` with an id above `after`, then the new ones as they come.
@@ -135,24 +137,36 @@ class Runs:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _accept(
-        self, thread_id: str | None, given: Mapping[str, Any], answers: str | None
+        self,
+        thread_id: str | None,
+        given: Mapping[str, Any],
+        answers: str | None,
+        once: Once | None,
     ) -> Run:
         run = Run(thread_id or uuid.uuid4().hex, uuid.uuid4().hex, "running", given, now())
         first = as_event(1, ("metadata", _metadata(run, 1)))
         live = self._live[run.run_id] = Live(run, [first])
 
-        async def begin() -> None:
+        async def begin() -> Run:
             try:
-                await self._log.begin(
-                    run, first, new_thread=thread_id is None, answers=answers, most=self._most
+                begun = await self._log.begin(
+                    run,
+                    first,
+                    new_thread=thread_id is None,
+                    answers=answers,
+                    most=self._most,
+                    once=once,
                 )
             except BaseException:
                 del self._live[run.run_id]
                 raise
-            live.task = asyncio.create_task(self._drive(live), name=f"run {run.run_id}")
+            if begun is run:
+                live.task = asyncio.create_task(self._drive(live), name=f"run {run.run_id}")
+            else:
+                del self._live[run.run_id]
+            return begun
 
-        await _unbroken(begin())  # a run on disk always has its task
-        return run
+        return await _unbroken(begin())  # a run on disk always has its task
 
     async def _drive(self, live: Live) -> None:
         question: str | None = None

@@ -75,18 +75,30 @@ class LiveStudio:
             assert response.headers["x-accel-buffering"] == "no"
             yield read_events(response)
 
-    def chatting(self, message: str, sketch: bytes | None = None, **fields: Any) -> Any:
+    def chatting(
+        self,
+        message: str,
+        sketch: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        **fields: Any,
+    ) -> Any:
         """Send a message and yield the stream of its events."""
         parts: dict[str, Any] = {
             name: (None, str(value)) for name, value in {"message": message, **fields}.items()
         }
         if sketch is not None:
             parts["sketch"] = ("sketch.png", sketch)
-        return self.stream("POST", "/chat", files=parts)
+        return self.stream("POST", "/chat", files=parts, headers=headers)
 
-    def chat(self, message: str, sketch: bytes | None = None, **fields: Any) -> list[Event]:
+    def chat(
+        self,
+        message: str,
+        sketch: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        **fields: Any,
+    ) -> list[Event]:
         """Send a message and read all that comes of it."""
-        with self.chatting(message, sketch, **fields) as events:
+        with self.chatting(message, sketch, headers, **fields) as events:
             return list(events)
 
     def choosing(self, thread_id: str, interrupt_id: str, *styles: dict[str, Any]) -> Any:

@@ -349,3 +349,43 @@ def test_a_blank_sheet_is_said_to_be_one(studio: LiveStudio) -> None:
 def test_ids_never_skip_or_turn_back(studio: LiveStudio) -> None:
     events = studio.chat("neon city at dusk", png())
     assert all(after.id == before.id + 1 for before, after in pairwise(events))
+
+
+def test_a_message_sent_again_with_its_key_is_the_same_run(context: Context) -> None:
+    again = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+    with serving(context) as studio:
+        first = studio.chat("a neon city", png(), headers=again, style="none")
+        assert studio.chat("a neon city", png(), headers=again, style="none") == first
+        other = studio.chat("a neon city", png(), headers={"Idempotency-Key": "x"}, style="none")
+        assert other[0].data["run_id"] != first[0].data["run_id"]
+        for change in ({"style": "auto"}, {"seed": 3}, {"thread_id": first[0].data["thread_id"]}):
+            files = {
+                name: (None, str(value))
+                for name, value in {"message": "a neon city", "style": "none", **change}.items()
+            }
+            answer = studio.http.post("/chat", files=files, headers=again)
+            problem(answer, 409, "idempotency_mismatch")
+        for bad in ("", "k" * 201):
+            answer = studio.http.post("/chat", files=files, headers={"Idempotency-Key": bad})
+            assert answer.status_code == 422
+    with serving(context) as studio:
+        assert studio.chat("a neon city", png(), headers=again, style="none") == first
+        assert len(studio.thread(first[0].data["thread_id"])["runs"]) == 1
+
+
+def test_an_answer_sent_again_with_its_key_is_the_same_run(context: Context) -> None:
+    with held(context) as (studio, engine):
+        asked = studio.chat("a city with ink", style="ask")
+        thread_id, question = asked[0].data["thread_id"], only(asked, "interrupt")["id"]
+        body = {"interrupt_id": question, "styles": [{"style": "ink"}]}
+        url, key = f"/chat/{thread_id}/choice", {"Idempotency-Key": "k"}
+        with (
+            studio.stream("POST", url, json=body, headers=key) as one,
+            studio.stream("POST", url, json=body, headers=key) as two,
+        ):
+            engine.gate.release(100)
+            assert list(one) == list(two)
+        assert len(engine.requests) == 1
+        problem(studio.http.post(url, json=body), 409, "stale_choice")
+        other = {"interrupt_id": question, "styles": []}
+        problem(studio.http.post(url, json=other, headers=key), 409, "idempotency_mismatch")

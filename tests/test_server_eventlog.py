@@ -3,11 +3,12 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from server.eventlog import EventLog, Run, as_event, now, open_log
+from server.eventlog import SCHEMA, EventLog, Once, Run, as_event, now, open_log
 from server.events import Status
 from tools.errors import Conflict, EngineBusy, NotFound
 
@@ -131,6 +132,19 @@ async def test_what_has_not_ended_is_known_at_the_next_start(tmp_path: Path) -> 
     async with open_log(tmp_path) as log:
         assert await log.running() == [one, three]
         assert [event.id for event in await log.events(one)] == [1, 2]
+
+
+async def test_the_log_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "studio.db")) as old:
+        old.executescript(f"{SCHEMA} PRAGMA user_version = 1;")
+    once = Once("k", "d")
+    for _ in range(2):
+        async with open_log(tmp_path) as log:
+            first = as_event(1, ("metadata", {}))
+            again = await log.begin(
+                run("1"), first, new_thread=True, answers=None, most=9, once=once
+            )
+            assert again.run_id == "1"
 
 
 def test_an_event_is_one_line_of_ascii() -> None:
