@@ -15,7 +15,7 @@ from tools.imaging import ImageRequest, OnStep, Step, StyleMix, Vector
 from tools.minilm import MiniLM
 from tools.packs import hush_loaders, open_pack, pack_revision
 from tools.profiles import Profile
-from tools.sampling import Sampling
+from tools.sampling import Sampling, calm_noise
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,7 @@ class DiffusersEngine:
                         self._style(request.style, guided=request.guidance_scale > 1)
                     ],
                     generator=torch.Generator("cpu").manual_seed(request.seed),
-                    latents=sampling.latents,
+                    latents=self._noise(request) if sampling.latents is None else sampling.latents,
                     callback_on_step_end=after_step,
                 )
             except AppError:
@@ -122,6 +122,18 @@ class DiffusersEngine:
                 raise EngineFailed(f"The render broke: {error}") from error
         image: Image.Image = output.images[0]
         return image
+
+    def _noise(self, request: ImageRequest) -> torch.Tensor:
+        """The latents of pure noise that `request` begins with."""
+
+        pipe = self._pipe
+        channels, factor = pipe.unet.config.in_channels, pipe.vae_scale_factor
+        noise = calm_noise(
+            (channels, request.height // factor, request.width // factor),
+            request.seed,
+            self.profile.low_noise,
+        )
+        return noise[None].to(pipe.device, pipe.dtype)
 
     def _prompt(self, request: ImageRequest) -> dict[str, Any]:
         """The pipeline's text arguments: words for its own text encoder, or MiniLM's vectors of them."""

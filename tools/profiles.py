@@ -40,6 +40,7 @@ class Profile(BaseModel):
     steps: int = Field(ge=1)  # denoising steps, default
     steps_max: int = Field(ge=1)
     guidance_scale: float = Field(ge=1)  # classifier-free guidance, 1 = off
+    low_noise: float = Field(ge=0, le=1)  # share kept of the noise's low frequencies, 1 = white
     control_scale: float = Field(ge=0, le=2)  # ControlNet conditioning scale, default
     control_scale_max: float = Field(ge=0, le=2)
     blank_control_scale: float = Field(ge=0, le=2)  # where there is no sketch
