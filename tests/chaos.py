@@ -125,6 +125,11 @@ class MortalStudio:
         assert self._process is not None
         return self._process.wait(PATIENCE_S)
 
+    def close(self) -> None:
+        """Kill it for good."""
+        self.kill()
+        self._http.close()
+
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self.send(signal.SIGKILL)
@@ -254,7 +259,7 @@ def rage(folder: Path, trials: int, seed: int) -> int:
         left = [file.name for file in (folder / "var" / "unfinished").glob("*")]
         assert not left, left
     finally:
-        mortal.kill()
+        mortal.close()
     assert "Traceback" not in mortal.log.read_text()
     return mortal.starts - 1
 

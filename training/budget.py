@@ -57,11 +57,15 @@ class Budget:
             group["lr"] = rate * min(1.0, self.step / self.warmup_steps)
         return True
 
-    def keep(self, checkpoint: Path, **parts: Part) -> None:
-        """Write what `restore` needs. A kill while writing leaves the last checkpoint whole."""
+    def keep(self, checkpoint: Path, *, finished: bool = False, **parts: Part) -> None:
+        """Write what `restore` needs. A kill while writing leaves the last checkpoint whole.
+
+        Only a `finished` one, written when the stage's results are on disk, says that all the time is spent.
+        """
         state = {name: part.state_dict() for name, part in parts.items()}
         fresh = checkpoint.with_suffix(".new")
-        torch.save(state | {"spent": self.elapsed, "step": self.step}, fresh)
+        spent = self.elapsed if finished else min(self.elapsed, 0.999 * self.seconds)
+        torch.save(state | {"spent": spent, "step": self.step}, fresh)
         fresh.replace(checkpoint)
         if self._losses and self._bar is not None:
             self._report(self._bar)

@@ -5,6 +5,7 @@ latents that were noised some way and then denoised by the trained UNet, and it 
 came from. The latents, and all that learnt on them, stay as they are.
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +62,15 @@ def train(
         budget.note(loss.item(), batch)
         if budget.step % 300 == 0:
             budget.keep(checkpoint, **parts)
-    budget.keep(checkpoint, **parts)
     vae.eval()
     print(
         f"decoder: held-out PSNR {psnr(vae, held_out):.2f} dB, lines kept {lines_kept(vae, held_out):.3f}"
     )
-    vae.save_pretrained(folder / "vae")
+    vae.save_pretrained(folder / "vae.new")
+    (folder / "vae").rename(folder / "vae.old")  # a kill must not leave half a VAE
+    (folder / "vae.new").rename(folder / "vae")
+    shutil.rmtree(folder / "vae.old")
+    budget.keep(checkpoint, finished=True, **parts)
 
 
 def denoised(folder: Path, examples: Cache, rng: np.random.Generator, batch: int = 4) -> Tensor:

@@ -130,8 +130,8 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 8) -
             budget.keep(folder / "diffusion.pt", **parts)
         if budget.step % SHEET_EVERY == 0:
             sheet.draw(unet, controlnet, budget.step)
-    budget.keep(folder / "diffusion.pt", **parts)
     save(folder, unet, controlnet)
+    budget.keep(folder / "diffusion.pt", finished=True, **parts)
 
 
 def square(corner: np.ndarray, side: int) -> tuple[slice, slice, slice]:

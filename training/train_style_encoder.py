@@ -132,7 +132,6 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, batch: int = 
         budget.note(loss.item(), batch)
         if budget.step % 300 == 0:
             budget.keep(folder / "style.pt", modules=modules, optimizer=optimizer)
-    budget.keep(folder / "style.pt", modules=modules, optimizer=optimizer)
     tower.eval()
     with torch.inference_mode():
         rows = torch.arange(pool_size - kept_back, pool_size)
@@ -150,3 +149,4 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, batch: int = 
         image_mean=[MEAN] * 3,
         image_std=[STD] * 3,
     ).save_pretrained(folder / "feature_extractor")
+    budget.keep(folder / "style.pt", finished=True, modules=modules, optimizer=optimizer)

@@ -126,13 +126,13 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, pixels: int =
         budget.note(loss.item(), batch)
         if budget.step % 300 == 0:
             budget.keep(folder / "vae.pt", vae=vae, optimizer=optimizer)
-    budget.keep(folder / "vae.pt", vae=vae, optimizer=optimizer)
     vae.eval()
     print(
         f"vae: held-out PSNR {psnr(vae, held_out):.2f} dB, lines kept {lines_kept(vae, held_out):.3f}"
     )
     vae.register_to_config(scaling_factor=latent_scale(vae, pool[:96]))
     vae.save_pretrained(folder / "vae")
+    budget.keep(folder / "vae.pt", finished=True, vae=vae, optimizer=optimizer)
 
 
 def latent_scale(vae: AutoencoderKL, pictures: np.ndarray) -> float:
