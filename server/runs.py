@@ -226,8 +226,8 @@ class Runs:
         live.ending = True
         told = [*last, ("end", End(status=status))]
         events = [as_event(len(live.events) + i, t) for i, t in enumerate(told, start=1)]
+        self._context.unfinished.drop(live.run.thread_id)  # before the thread's next run may begin
         await _unbroken(self._finish(live, status, events, question))
-        self._context.unfinished.drop(live.run.thread_id)
 
     async def _finish(
         self, live: Live, status: Status, last: list[Event], question: str | None

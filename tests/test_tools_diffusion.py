@@ -101,6 +101,7 @@ def test_equal_requests_give_equal_images_and_each_input_counts(
         {"style": other_style},
         {"style": None},
         {"guidance_scale": 1.0},
+        {"low_noise": 0.3},
     ):
         assert render(**change) != first, change
 

@@ -124,14 +124,13 @@ class DiffusersEngine:
         return image
 
     def _noise(self, request: ImageRequest) -> torch.Tensor:
-        """The latents of pure noise that `request` begins with."""
-
+        """The latents of pure noise that `request` begins with: (1, channels, height, width)."""
         pipe = self._pipe
         channels, factor = pipe.unet.config.in_channels, pipe.vae_scale_factor
         noise = calm_noise(
             (channels, request.height // factor, request.width // factor),
             request.seed,
-            self.profile.low_noise,
+            request.low_noise,
         )
         return noise[None].to(pipe.device, pipe.dtype)
 

@@ -29,6 +29,7 @@ class ImageRequest:
     height: int  # px, multiple of the profile's size_multiple
     steps: int  # denoising steps
     guidance_scale: float  # classifier-free guidance, 1 = off
+    low_noise: float = 1.0  # share of the first noise's low frequencies, 0 .. 1, 1 = white noise
     negative_prompt: str = ""
     edges: Image.Image | None = None  # mode L, white lines on black, (width, height)
     control_scale: float = 1.0  # ControlNet conditioning scale, 0 .. 2

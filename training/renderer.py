@@ -44,6 +44,7 @@ class Renderer:
             height=SIZE,
             steps=self.profile.steps,
             guidance_scale=self.profile.guidance_scale,
+            low_noise=self.profile.low_noise,
             edges=None if lines is None else Image.fromarray(lines),
             control_scale=self.profile.control_scale,
             style=StyleMix(vectors, tuple(w for _, w in references)) if vectors else None,
