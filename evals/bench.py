@@ -177,6 +177,7 @@ def _bare_render(engine: DiffusersEngine) -> Callable[[], Image.Image]:
         height=height,
         steps=profile.steps,
         guidance_scale=profile.guidance_scale,
+        low_noise=profile.low_noise,
         edges=resize_edges(extract_edges(sketch), width, height),
         style=StyleMix(vectors, (1 / len(vectors),) * len(vectors)),
     )
