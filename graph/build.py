@@ -29,7 +29,9 @@ from styles.catalog import Catalog
 from styles.index import StyleIndex
 from tools.artifacts import ArtifactStore
 from tools.diffusion import open_engine
+from tools.disk import writing
 from tools.encoders import open_encoder
+from tools.errors import EngineBusy, EngineFailed
 from tools.lane import GpuLane
 from tools.profiles import load_profiles
 from tools.prompts import open_prompt_writer
@@ -38,7 +40,8 @@ from tools.unfinished import UnfinishedRenders
 Graph = CompiledStateGraph[State, Context, Request, State]
 
 RECURSION_LIMIT = 50  # nodes in one run; LangGraph's own limit is ten thousand
-AGAIN = RetryPolicy(retry_on=lambda error: getattr(error, "retryable", False))
+# What passes by itself within seconds. An engine that hung, or has no memory left, has cost its time already.
+AGAIN = RetryPolicy(retry_on=lambda error: type(error) in (EngineBusy, EngineFailed))
 
 
 def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Graph:
@@ -84,7 +87,13 @@ async def open_checkpointer(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
         serde = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
         saver = AsyncSqliteSaver(connection, serde=serde)
         await saver.setup()
-        yield saver
+        try:
+            yield saver
+        finally:
+            # A cancelled pass may still be writing. Closed between its write and its commit, the file stays locked.
+            async with saver.lock:
+                await connection.rollback()
+                await connection.close()
 
 
 @asynccontextmanager
@@ -95,23 +104,23 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     """
     catalog = Catalog(settings.library, settings.data_dir / "styles")
 
-    packs: dict[str, Studio] = {}  # the first studio of each pack: others share its models
-
     def open_studio(name: str) -> Studio:
         profile, models = context.profile(name), settings.models_dir
-        if profile.pack in packs:
-            return replace(packs[profile.pack], profile=profile)
         encoder = open_encoder(profile, models)
         calibration = load_calibration(models / "calibration.json", encoder.name)
-        studio = packs[profile.pack] = Studio(
-            profile=profile,
-            engine=open_engine(profile, models),
-            encoder=encoder,
-            index=StyleIndex(encoder, catalog, settings.data_dir / "index", calibration),
-        )
-        return studio
+        folder = settings.data_dir / "index"
+        with writing(folder):
+            index = StyleIndex(encoder, catalog, folder, calibration)
+        return Studio(profile, open_engine(profile, models), encoder, index)
 
-    key, lane = settings.llm_api_key, GpuLane()
+    async def studio(name: str) -> Studio:
+        profile = context.profile(name)
+        # The first profile of a pack opens it for all of them.
+        opener = next(p.name for p in context.profiles.values() if p.pack == profile.pack)
+        return replace(await opened(opener), profile=profile)
+
+    key, lane = settings.llm_api_key, GpuLane(settings.step_timeout_s, settings.load_timeout_s)
+    opened = opened_once(open_studio, lane)
     context = Context(
         settings=settings,
         profiles=load_profiles(settings.models_dir / "profiles.toml"),
@@ -125,7 +134,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             settings.llm_timeout_s,
         ),
         lane=lane,
-        studio=opened_once(open_studio, lane),
+        studio=studio,
     )
     try:
         yield context
@@ -138,11 +147,18 @@ def opened_once(
 ) -> Callable[[str], Awaitable[Studio]]:
     """Make a blocking opener asynchronous: each studio is opened once, on the lane, and shared.
 
-    A failure goes to everyone who waits, and the next caller tries again.
+    A failure goes to everyone who waits, and the next caller tries again. What was opened before the lane gave up a
+    job is opened anew: the job may hold it for ever.
     """
     opening: dict[str, asyncio.Task[Studio]] = {}
+    generation = lane.generation
 
     async def studio(name: str) -> Studio:
+        nonlocal generation
+        if generation != lane.generation:
+            generation = lane.generation
+            for stale in [known for known, task in opening.items() if task.done()]:
+                del opening[stale]
         if name not in opening:
             # A task of its own: a cancelled run must not stop the models that others wait for.
             opening[name] = asyncio.create_task(lane.run(lambda _: open_studio(name)))

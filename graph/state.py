@@ -55,6 +55,16 @@ class Attempt(TypedDict):
     fidelity: Fidelity
 
 
+class Reply(TypedDict):
+    """What the studio answered to a message; a turn that was stopped, or failed, has none."""
+
+    turn: int  # of the message
+    text: str
+    image: str  # artifact id
+    width: int  # px
+    height: int  # px
+
+
 def keep(held: str | None, sent: str | None) -> str | None:
     """Reducer: None sent means the thread keeps what it holds."""
     return held if sent is None else sent
@@ -77,6 +87,8 @@ class Update(TypedDict, total=False):
 
     turn: int  # counts the messages of the thread, from 1
     messages: list[str]  # the thread's messages so far; the last one is the present one
+    sketches: list[str | None]  # the sketch under each message; older threads begin later
+    replies: list[Reply]  # oldest first; older threads begin later
     earlier_styles: list[StyleWeight]  # of the turn before; empty once the new words name a style
     enhancement: Enhancement
     matches: list[Match]  # best first, those of the weak band too

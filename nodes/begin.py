@@ -9,14 +9,18 @@ from graph.state import Canvas, Enhancement, Said, State, Update
 async def begin(state: State, runtime: Runtime[Context]) -> Update:
     """Open a turn: a thread's state outlives it, so forget what the last turn made.
 
-    Reads `message`, `messages`, `turn`, `styles`, `sketch`; writes every key of `Update`.
+    Reads `message`, `messages`, `sketches`, `turn`, `styles`, `sketch`; writes every key of `Update` but `replies`.
     """
     turn = state.get("turn", 0) + 1
+    before = state.get("messages", [])
+    drawn = state.get("sketches", [])
+    drawn = [*[None] * (len(before) - len(drawn)), *drawn]  # a thread from before there were any
     paper = "on the thread's sketch" if state["sketch"] else "without a sketch"
     runtime.stream_writer(Said(type="said", node="begin", text=f"Message {turn}, {paper}."))
     return {
         "turn": turn,
-        "messages": [*state.get("messages", []), state["message"]],
+        "messages": [*before, state["message"]],
+        "sketches": [*drawn, state["sketch"]],
         "earlier_styles": state.get("styles", []),
         "enhancement": Enhancement(prompt="", negative_prompt="", domain="", source="", reason=""),
         "matches": [],

@@ -2,16 +2,18 @@
 
 from langgraph.runtime import Runtime
 
+from graph.choice import style_name
 from graph.context import Context
 from graph.fidelity import measure
-from graph.state import Attempt, Fidelity, Said, State, Update
+from graph.state import Attempt, Fidelity, Reply, Said, State, Update
 
 
 async def critique(state: State, runtime: Runtime[Context]) -> Update:
     """Measure the last attempt, keep the best one, and ask for another when the geometry slipped.
 
-    Reads `attempts`, `edge_map`, `canvas`, `styles`, `enhancement`, `profile`; writes `attempts`,
-    `best`, `retry`. Best is the highest geometry, then the highest style.
+    Reads `attempts`, `edge_map`, `canvas`, `styles`, `style_reason`, `enhancement`, `profile`, `turn`, `replies`;
+    writes `attempts`, `best`, `retry`, and, once it is content, `replies`. Best is the highest geometry, then the
+    highest style.
     """
     ctx = runtime.context
     studio = await ctx.studio(state["profile"])
@@ -31,7 +33,22 @@ async def critique(state: State, runtime: Runtime[Context]) -> Update:
     retry = kept is not None and kept < bar and len(attempts) <= studio.profile.retries
     text = _verdict(attempts, best, bar, retry)
     runtime.stream_writer(Said(type="said", node="critique", text=text))
-    return {"attempts": attempts, "best": best, "retry": retry}
+    update: Update = {"attempts": attempts, "best": best, "retry": retry}
+    if not retry:
+        earlier = [reply for reply in state.get("replies", []) if reply["turn"] != state["turn"]]
+        update["replies"] = [*earlier, _reply(state, attempts[best], text, ctx)]
+    return update
+
+
+def _reply(state: State, best: Attempt, verdict: str, ctx: Context) -> Reply:
+    names = " and ".join(style_name(share["style"], ctx) for share in state["styles"])
+    return Reply(
+        turn=state["turn"],
+        text=f"{names or 'No style, the words alone'}: {state['style_reason']}. {verdict}",
+        image=best["image"],
+        width=best["width"],
+        height=best["height"],
+    )
 
 
 def _rank(attempt: Attempt) -> tuple[float, float]:

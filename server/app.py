@@ -6,17 +6,33 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from graph.build import build_graph, open_checkpointer, open_context
 from graph.context import Context
 from graph.settings import Settings
-from server import artifacts, chat, docs, health, styles, threads
-from server.eventlog import open_log
+from server import artifacts, chat, docs, health, styles, threads, travel
+from server.agent import assistants, protocol, states, store
+from server.agent import runs as agent_runs
+from server.agent import threads as agent_threads
+from server.agent.following import Unheard
+from server.database import open_database
+from server.eventlog import EventLog
 from server.limits import BodyLimit
+from server.mcp import endpoint as mcp
+from server.openai import chat as openai_chat
+from server.openai import images as openai_images
+from server.openai import models as openai_models
 from server.problems import speak_problems
+from server.retention import keep_tidy
 from server.runs import RUNS_MAX, Runs
+from tools.disk import check_writable
 
 logger = logging.getLogger(__name__)
+
+LOOPBACK = (
+    r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"  # pages served on this machine
+)
 
 OpenContext = Callable[[Settings], AbstractAsyncContextManager[Context]]
 
@@ -26,28 +42,35 @@ def create_app(
 ) -> FastAPI:
     """Return the studio under `settings`; all its state lives in `settings.data_dir`.
 
-    `runs_max` runs may be under way at once. Starting the app raises `Conflict`
-    (`data_dir_in_use`) when another process serves the same folder.
+    `runs_max` runs may wait and be under way at once. Starting the app raises `DiskFailed` when the folder cannot
+    be written, `Conflict` (`data_dir_in_use`) when another process serves it.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(check_writable, settings.data_dir)
         async with (
-            open_log(settings.data_dir) as log,
+            open_database(settings.data_dir) as database,
             open_context(settings) as context,
             open_checkpointer(settings.data_dir / "checkpoints.db") as checkpointer,
         ):
-            runs = Runs(log, build_graph(checkpointer), context, runs_max)
+            log = EventLog(database)
+            graph = build_graph(checkpointer)
+            runs = Runs(log, graph, context, runs_max)
             if orphans := await runs.take_up():
                 logger.warning("went on with %d runs that the last stop had interrupted", orphans)
             app.state.log, app.state.context, app.state.runs = log, context, runs
+            app.state.graph, app.state.unheard = graph, Unheard()
             app.state.opening = asyncio.create_task(health.open_models(context))
             usher = asyncio.create_task(runs.usher())
-            try:
-                yield
-            finally:
-                await runs.close()
-                await asyncio.gather(usher, app.state.opening)
+            tidier = asyncio.create_task(keep_tidy(runs, log, graph, context))
+            async with mcp.open_sessions(context, log, runs) as app.state.mcp:
+                try:
+                    yield
+                finally:
+                    await runs.close(settings.grace_s)
+                    tidier.cancel()
+                    await asyncio.gather(usher, app.state.opening)
 
     app = FastAPI(
         title=health.NAME,
@@ -58,7 +81,20 @@ def create_app(
         redoc_url=None,
     )
     app.add_middleware(BodyLimit, limit=settings.max_upload_mb * 2**20)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_origin_regex=LOOPBACK,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Content-Location", "Location", "Mcp-Session-Id"],
+    )
     speak_problems(app)
-    for noun in (chat, threads, artifacts, styles, health, docs):
+    for noun in (chat, threads, travel, artifacts, styles, health, docs):
         app.include_router(noun.router)
+    for noun in (assistants, agent_threads, states, agent_runs, protocol, store):
+        app.include_router(noun.router)
+    for noun in (openai_images, openai_chat, openai_models):
+        app.include_router(noun.router)
+    app.router.routes.append(mcp.route(settings))
     return app

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Header, Response, UploadFile
 from pydantic import BaseModel
 
 from graph.context import Context
-from server.deps import ContextDep
+from server.deps import ContextDep, LogDep
 from server.events import artifact_url
 from server.problems import PROBLEMS
 from server.schemas import ArtifactForm
@@ -31,10 +31,13 @@ class Stored(BaseModel):
 
 @router.post("", status_code=201)
 async def upload(
-    form: Annotated[ArtifactForm, Form(media_type="multipart/form-data")], context: ContextDep
+    form: Annotated[ArtifactForm, Form(media_type="multipart/form-data")],
+    context: ContextDep,
+    log: LogDep,
 ) -> Stored:
-    """Keep a PNG, JPEG or WebP image, upright and re-encoded as PNG."""
+    """Keep a PNG, JPEG or WebP image, upright and re-encoded as PNG; for a day, or while a thread names it."""
     artifact_id = await keep_upload(form.file, context)
+    await log.note_upload(artifact_id)
     return Stored(artifact_id=artifact_id, url=artifact_url(artifact_id))
 
 

@@ -1,32 +1,17 @@
 """Say something, and answer when the studio asks."""
 
-import asyncio
-import hashlib
-import json
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Header
+from fastapi import APIRouter, Form
 from sse_starlette import EventSourceResponse
 
-from graph.choice import StyleChoice, parse_style, settle
-from graph.context import Context
-from graph.state import Request
+from graph.choice import StyleChoice
 from server.artifacts import keep_upload
-from server.deps import ContextDep, LogDep, RunsDep
-from server.eventlog import Once
+from server.deps import CallerDep, ContextDep, LogDep, RunsDep
 from server.problems import PROBLEMS
-from server.runs import new_seed
 from server.schemas import ChatForm, ChoiceBody
 from server.sse import STREAM, event_stream
-from server.styles import refresh
-from tools.errors import InvalidRequest, NotFound
-from tools.packs import open_pack
-from tools.profiles import Profile
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(min_length=1, max_length=200, description="Makes it safe to send the request again."),
-]
+from server.wishes import IdempotencyKey, check_choice, checked_request, once_of
 
 router = APIRouter(tags=["chat"], responses=PROBLEMS)
 
@@ -37,6 +22,7 @@ async def chat(
     context: ContextDep,
     log: LogDep,
     runs: RunsDep,
+    caller: CallerDep,
     idempotency_key: IdempotencyKey = None,
 ) -> EventSourceResponse:
     """Render a message, with a sketch or on the thread's sketch, and stream what happens.
@@ -47,23 +33,14 @@ async def chat(
     """
     if form.thread_id is not None:
         await log.check_thread(form.thread_id)
-    name = form.profile or context.settings.profile
-    profile = context.profile(name)
-    _check_bounds(form, profile)
-    await asyncio.to_thread(open_pack, profile, context.settings.models_dir)
-    await _check_choice(parse_style(form.style), context)
-    sketch = await keep_upload(form.sketch, context) if form.sketch else None
-    once = _once(idempotency_key, form.model_dump(exclude={"sketch"}), sketch)
-    request = Request(
-        message=form.message,
-        sketch=sketch,
-        style=form.style,
-        seed=new_seed() if form.seed is None else form.seed,
-        steps=form.steps,
-        size=form.size,
-        profile=name,
+    request = await checked_request(form.message, form, context)
+    if form.sketch:
+        request["sketch"] = await keep_upload(form.sketch, context)
+    once = once_of(idempotency_key, form.model_dump(exclude={"sketch"}), request["sketch"])
+    run = await runs.start(
+        request, form.thread_id, once, caller=caller, strategy=form.multitask_strategy
     )
-    return event_stream(runs, await runs.start(request, form.thread_id, once))
+    return event_stream(runs, run)
 
 
 @router.post("/chat/{thread_id}/choice", response_class=EventSourceResponse, responses=STREAM)
@@ -73,6 +50,7 @@ async def choose(
     context: ContextDep,
     log: LogDep,
     runs: RunsDep,
+    caller: CallerDep,
     idempotency_key: IdempotencyKey = None,
 ) -> EventSourceResponse:
     """Answer a thread's question; a new run on the thread goes on from there.
@@ -82,36 +60,7 @@ async def choose(
     """
     await log.check_thread(thread_id)
     choice = StyleChoice(styles=body.styles)
-    await _check_choice(choice, context)
-    once = _once(idempotency_key, thread_id, body.model_dump())
-    return event_stream(runs, await runs.answer(thread_id, body.interrupt_id, choice, once))
-
-
-def _once(key: str | None, *sent: object) -> Once | None:
-    if key is None:
-        return None
-    return Once(key, hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest())
-
-
-def _check_bounds(form: ChatForm, profile: Profile) -> None:
-    if form.steps is not None and form.steps > profile.steps_max:
-        raise InvalidRequest(
-            f"{form.steps} steps: the profile {profile.name} takes 1 to {profile.steps_max}.",
-            code="invalid_steps",
-        )
-    if form.size is not None and form.size > profile.size_max:
-        raise InvalidRequest(
-            f"{form.size} px: the profile {profile.name} takes up to {profile.size_max}.",
-            code="invalid_size",
-        )
-
-
-async def _check_choice(choice: StyleChoice | None, context: Context) -> None:
-    """A style that is not there makes the request wrong, not its address."""
-    if choice is None:
-        return
-    await refresh(context)
-    try:
-        settle(choice, context)
-    except NotFound as error:
-        raise InvalidRequest(error.message, code=error.code) from error
+    await check_choice(choice, context)
+    once = once_of(idempotency_key, thread_id, body.model_dump())
+    run = await runs.answer(thread_id, body.interrupt_id, choice, once, caller=caller)
+    return event_stream(runs, run)

@@ -18,6 +18,8 @@ import typer
 from tools.errors import AppError, Conflict, InvalidRequest
 
 if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
     from PIL.Image import Image
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -75,17 +77,12 @@ def serve(
     os.chdir(ROOT)  # where the paths of the settings start
     settings = _settings(host=host, port=port, profile=profile)
     with _listen(settings.host, settings.port) as listener:
-        import uvicorn
-
         from server.app import create_app
 
         url = local_url(settings.host, listener.getsockname()[1])
         typer.echo(f"Artisan Studio on {url} (Ctrl-C stops it)")
-        config = uvicorn.Config(
-            _plainly(create_app(settings)), timeout_graceful_shutdown=DRAIN_S, log_level="warning"
-        )
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            _server(create_app(settings)).run(sockets=[listener])
         except SystemExit as failed:  # its start failed, and it has said why
             raise typer.Exit(2) from failed
 
@@ -128,6 +125,22 @@ def render(
         "profile": profile,
     }
     _paint(sketch, fields, out, yes=yes, server=server)
+
+
+@app.command()
+def replay(
+    picture: Annotated[
+        Path, typer.Argument(help="A PNG that the studio made.", exists=True, dir_okay=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the new picture goes.")
+    ] = None,
+) -> None:
+    """Make a picture again from the recipe in its file; exit code 1 when it is not identical."""
+    from server.replay import replay_file
+
+    if not replay_file(picture, out, _settings()):
+        raise typer.Exit(1)
 
 
 @styles_app.command("list")
@@ -337,6 +350,19 @@ def _stop_when_stdin_closes() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def _server(app: "FastAPI") -> "uvicorn.Server":
+    """A server that tells its watchers first when it stops, and so need not wait for them."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.runs.stopping.set()
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(_plainly(app), timeout_graceful_shutdown=DRAIN_S, log_level="warning")
+    return Server(config)
 
 
 def _plainly(app: "ASGIApp") -> "ASGIApp":

@@ -1,9 +1,11 @@
-"""What routes are handed: the one context and the one set of runs of their server."""
+"""What routes are handed: the one context, graph and set of runs of their server, and who calls."""
 
+import hashlib
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from graph.build import Graph
 from graph.context import Context
 from server.eventlog import EventLog
 from server.runs import Runs
@@ -12,6 +14,11 @@ from server.runs import Runs
 def _context(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
+
+
+def _graph(request: Request) -> Graph:
+    graph: Graph = request.app.state.graph
+    return graph
 
 
 def _log(request: Request) -> EventLog:
@@ -24,6 +31,15 @@ def _runs(request: Request) -> Runs:
     return runs
 
 
+def caller_of(request: Request) -> str:
+    """Who takes a turn: the bearer of a credential, else everybody at an address."""
+    if credential := request.headers.get("authorization"):
+        return hashlib.sha256(credential.encode()).hexdigest()
+    return request.client.host if request.client else ""
+
+
+CallerDep = Annotated[str, Depends(caller_of)]
 ContextDep = Annotated[Context, Depends(_context)]
+GraphDep = Annotated[Graph, Depends(_graph)]
 LogDep = Annotated[EventLog, Depends(_log)]
 RunsDep = Annotated[Runs, Depends(_runs)]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 from graph.state import Fidelity, State, StyleWeight
 from styles.index import Match
@@ -16,6 +16,13 @@ class Metadata(TypedDict):
     run_id: str
     thread_id: str
     attempt: int  # from 1
+
+
+class Queue(TypedDict):
+    """`queue`: the run waits for its turn; told when its place changes."""
+
+    position: int  # 1: next
+    eta_ms: int  # until it begins, at the pace of the runs before it
 
 
 class Node(TypedDict):
@@ -75,7 +82,15 @@ class End(TypedDict):
     status: Status
 
 
-Told = tuple[str, Mapping[str, Any]]  # name of the event, its data
+class Told(NamedTuple):
+    """An event without its place in the log."""
+
+    event: str
+    data: Mapping[str, Any]
+    part: Mapping[str, Any] | None = (
+        None  # {"task", "values" | "update" | "interrupts"}, as the graph said it
+    )
+
 
 MODES: list[Literal["tasks", "custom", "values"]] = ["tasks", "custom", "values"]
 
@@ -95,22 +110,27 @@ class Narrator:
         self._started: dict[str, float] = {}
         self._said: dict[str, list[str]] = {}
         self._pace_from: tuple[int, float] = (0, 0.0)  # step, its time
-        self._state: State
+        self._state: State | None = None
+        self._shown = False  # whether an event has carried the state from which the pass begins
         self._questions: tuple[Any, ...] = ()
+        self._asking = ""  # id of the task that asks
 
     def tell(self, part: Mapping[str, Any]) -> Iterator[Told]:
         """Yield the events that `part` gives rise to; the last ones are for `ending`."""
         data = part["data"]
         match part["type"]:
             case "tasks" if "result" not in data:
-                yield "node", self._start(data["name"])
-            case "tasks" if data["error"] is None and not data["interrupts"]:
-                yield "node", self._finish(data["name"])
+                yield Told("node", self._start(data["name"]), self._opening(data["id"]))
+            case "tasks" if data["interrupts"]:
+                self._asking = data["id"]
+            case "tasks" if data["error"] is None:
+                part = {"task": data["id"], "update": data["result"]}
+                yield Told("node", self._finish(data["name"]), part)
             case "custom" if data["type"] == "said":
                 self._said.setdefault(data["node"], []).append(data["text"])
                 self._pace_from = (0, self._clock())
             case "custom" if data["type"] == "progress":
-                yield "progress", self._progress(data)
+                yield Told("progress", self._progress(data))
             case "values":
                 self._state, self._questions = data, part["interrupts"]
 
@@ -125,8 +145,22 @@ class Narrator:
             question = Question(
                 id=asked.id, kind=asked.value["kind"], candidates=asked.value["candidates"]
             )
-            return "interrupted", ("interrupt", question)
-        return "success", ("result", self._result())
+            part = {
+                "task": self._asking,
+                "interrupts": [
+                    {"id": q.id, "value": q.value, "response_schema": q.response_schema}
+                    for q in self._questions
+                ],
+            }
+            return "interrupted", Told("interrupt", question, part)
+        return "success", Told("result", self._result())
+
+    def _opening(self, task: str) -> dict[str, Any]:
+        """What the start of a task says; that of the first one, also from which state the pass begins."""
+        if self._shown or self._state is None:
+            return {"task": task}
+        self._shown = True
+        return {"task": task, "values": self._state}
 
     def _start(self, node: str) -> Node:
         now = self._clock()
@@ -155,7 +189,7 @@ class Narrator:
         )
 
     def _result(self) -> Result:
-        state = self._state
+        state = cast(State, self._state)  # a pass that ended has told its values
         best = state["attempts"][state["best"]]
         return Result(
             artifact_id=best["image"],

@@ -46,7 +46,7 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "The models are not open."}})
 async def readyz(request: Request) -> Response:
-    """The models of the default profile are open; where that failed, every look tries again."""
+    """The models of the default profile are open and work; where opening failed, every look tries again."""
     state = request.app.state
     opening: asyncio.Task[AppError | None] = state.opening
     headers = {"Retry-After": str(RETRY_AFTER_S)}
@@ -55,6 +55,8 @@ async def readyz(request: Request) -> Response:
         return problem(503, "not_ready", detail, retryable=True, headers=headers)
     if error := opening.result():
         state.opening = asyncio.create_task(open_models(state.context))
+        return problem(503, error.code, error.message, retryable=True, headers=headers)
+    if error := state.context.lane.trouble():
         return problem(503, error.code, error.message, retryable=True, headers=headers)
     return JSONResponse({"status": "ready"})
 

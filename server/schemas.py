@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from graph.choice import StyleChoice
+from server.eventlog import Strategy
 
 MESSAGE_MAX = 2000  # characters
 SEED_MAX = 2**63 - 1
@@ -36,16 +37,11 @@ Message = Annotated[
 ]
 
 
-class ChatForm(BaseModel):
-    """A message, and how to render it."""
+class Wish(BaseModel):
+    """How to render."""
 
     model_config = ConfigDict(extra="forbid")
 
-    message: Message = Field(examples=["art deco hotel lobby at dusk"])
-    sketch: UploadFile | None = Field(
-        None, description="PNG, JPEG or WebP; without one the thread's sketch is used again."
-    )
-    thread_id: str | None = Field(None, description="Continues a thread; without one it is new.")
     style: str = Field(
         "",
         max_length=400,
@@ -61,6 +57,21 @@ class ChatForm(BaseModel):
         description="px of the long side, up to the profile's most.",
     )
     profile: str | None = Field(None, max_length=80)
+
+
+class ChatForm(Wish):
+    """A message, and how to render it."""
+
+    message: Message = Field(examples=["art deco hotel lobby at dusk"])
+    sketch: UploadFile | None = Field(
+        None, description="PNG, JPEG or WebP; without one the thread's sketch is used again."
+    )
+    thread_id: str | None = Field(None, description="Continues a thread; without one it is new.")
+    multitask_strategy: Strategy = Field(
+        "enqueue",
+        description="Where the thread is busy: `enqueue` waits for its turn, `reject` answers 409, `interrupt` "
+        "stops the present run, `rollback` undoes it.",
+    )
 
 
 class ChoiceBody(StyleChoice):

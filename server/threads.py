@@ -1,15 +1,21 @@
-"""Read a thread, watch a run, stop a run."""
+"""Read a thread, watch a run, stop a run: addresses that the studio shares with the Agent Server protocol."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse
 
-from server.deps import LogDep, RunsDep
-from server.eventlog import Run, Thread
+from server.agent import runs as agent_runs
+from server.agent import threads as agent_threads
+from server.agent.desk import DeskDep
+from server.agent.schemas import QueryList
+from server.deps import ContextDep, GraphDep, LogDep, RunsDep
+from server.eventlog import EventLog, Thread
 from server.events import artifact_url
 from server.problems import PROBLEMS
+from server.retention import forget_thread
 from server.sse import STREAM, event_stream
 from tools.errors import InvalidRequest
 
@@ -20,8 +26,8 @@ class RunSummary(BaseModel):
     """One execution on a thread."""
 
     run_id: str
-    status: Literal["running", "success", "interrupted", "error", "cancelled"]
-    message: str | None  # None: it answered a question
+    status: Literal["queued", "running", "success", "interrupted", "error", "cancelled"]
+    message: str | None  # None: it answered a question, or went back to a checkpoint
     created_at: str  # ISO 8601, UTC
     ended_at: str | None
 
@@ -39,16 +45,47 @@ class ThreadSummary(BaseModel):
     interrupt: dict[str, Any] | None  # the question that waits, as in the event `interrupt`
 
 
+class ThreadView(ThreadSummary):
+    """The same, with what the Agent Server protocol says of a thread."""
+
+    updated_at: str
+    metadata: dict[str, Any]  # the callers' own notes
+    values: dict[str, Any] | None  # the state; None before the first run
+    interrupts: dict[str, list[dict[str, Any]]]  # by task
+    config: dict[str, Any]
+
+
 @router.get("")
-async def thread(thread_id: str, log: LogDep) -> ThreadSummary:
+async def show(thread_id: str, log: LogDep, graph: GraphDep) -> ThreadView:
     """Say where a thread stands and what it has made."""
     found = await log.thread(thread_id)
+    protocol = await agent_threads.view(found, graph)
+    return ThreadView.model_validate({**protocol, **_summary(found).model_dump()})
+
+
+@router.delete("", status_code=204)
+async def delete(
+    thread_id: str, runs: RunsDep, log: LogDep, graph: GraphDep, context: ContextDep
+) -> None:
+    """Delete a thread for good: its runs, events, checkpoints, and the pictures that no other thread names.
+
+    What is under way is cancelled first. 409 when a new run comes in meanwhile.
+    """
+    await forget_thread(thread_id, runs, log, graph, context)
+
+
+async def thread(thread_id: str, log: EventLog) -> ThreadSummary:
+    """Say where a thread stands and what it has made. Raises `NotFound` (`unknown_thread`)."""
+    return _summary(await log.thread(thread_id))
+
+
+def _summary(found: Thread) -> ThreadSummary:
     requests = [run.input["request"] for run in found.runs if "request" in run.input]
     sketches = [request["sketch"] for request in requests if request["sketch"]]
     return ThreadSummary(
         thread_id=found.thread_id,
         created_at=found.created_at,
-        status=_status(found),
+        status=agent_threads.status_of(found),
         messages=[request["message"] for request in requests],
         sketch_url=artifact_url(sketches[-1]) if sketches else None,
         runs=[
@@ -74,39 +111,56 @@ async def thread(thread_id: str, log: LogDep) -> ThreadSummary:
 async def watch(
     thread_id: str,
     run_id: str,
-    log: LogDep,
+    desk: DeskDep,
     runs: RunsDep,
-    format: Literal["studio"] = "studio",  # noqa: A002, ARG001  the name on the wire; one so far
-    last_event_id: Annotated[int, Header(ge=0)] = 0,
+    format: Literal["studio", "langgraph"] | None = None,  # noqa: A002  the name on the wire
+    stream_mode: QueryList = None,
+    cancel_on_disconnect: bool | None = None,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Replay a run from the event after `Last-Event-ID`, then follow it until it ends."""
-    run = await log.run(thread_id, run_id)
-    length = await runs.length(run)
-    if last_event_id > length:
-        raise InvalidRequest(
-            f"Last-Event-ID {last_event_id}: this run has told {length} events so far.",
-            code="invalid_last_event_id",
+    """Replay a run from the event after `Last-Event-ID`, then follow it until it ends.
+
+    In the studio's words or in those of the Agent Server protocol: as `format` says, else as the protocol's own
+    parameters do, else as the run came.
+    """
+    run = await desk.log.run(thread_id, run_id)
+    asked = stream_mode is not None or cancel_on_disconnect is not None
+    if format == "langgraph" or (format is None and (asked or agent_runs.came_by(run))):
+        return await agent_runs.join_stream(
+            desk, run, stream_mode, last_event_id, cancel_on_disconnect=bool(cancel_on_disconnect)
         )
-    if last_event_id == length and run.status != "running":
+    length = await runs.length(run)
+    after = _last_event(last_event_id, length)
+    if after == length and run.status not in ("queued", "running"):
         return Response(status_code=204)  # tells an EventSource to stop reconnecting
-    return event_stream(runs, run, last_event_id)
+    return event_stream(runs, run, after)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202)
-async def cancel(thread_id: str, run_id: str, log: LogDep, runs: RunsDep) -> dict[str, str]:
-    """Stop a run at its next step, where its stream ends. One that has ended stays as it is."""
-    run: Run = await log.run(thread_id, run_id)
-    runs.cancel(run)
-    return {"run_id": run_id, "status": "cancelling" if run.status == "running" else run.status}
+async def cancel(
+    thread_id: str,
+    run_id: str,
+    desk: DeskDep,
+    wait: bool | None = None,
+    action: agent_runs.Action | None = None,
+) -> Any:
+    """Stop a run at its next step, where its stream ends. One that has ended stays as it is.
+
+    In the Agent Server protocol, which says `wait` or `action`, that is a 404.
+    """
+    run = await desk.log.run(thread_id, run_id)
+    if wait is not None or action is not None:
+        return await agent_runs.stop(desk, run, action or "interrupt", wait=bool(wait))
+    cancelling = await desk.runs.cancel(run)
+    return {"run_id": run_id, "status": "cancelling" if cancelling else run.status}
 
 
-def _status(found: Thread) -> Literal["idle", "busy", "interrupted", "error"]:
-    if found.question:
-        return "interrupted"
-    match found.runs[-1].status:
-        case "running":
-            return "busy"
-        case "error":
-            return "error"
-        case _:
-            return "idle"
+def _last_event(sent: str | None, length: int) -> int:
+    if sent is None:
+        return 0
+    if not re.fullmatch(r"[0-9]{1,9}", sent) or int(sent) > length:
+        raise InvalidRequest(
+            f"Last-Event-ID {sent[:40]!r}: this run has told {length} events so far.",
+            code="invalid_last_event_id",
+        )
+    return int(sent)

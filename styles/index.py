@@ -87,10 +87,15 @@ class StyleIndex:
     ) -> None:
         """Open or build the index in `folder`. Blocking: embeds what is missing."""
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings
 
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
+        try:
+            client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
+        except Exception:
+            SharedSystemClient.clear_system_cache()  # else Chroma hands out the one that failed
+            raise
         space = _space(encoder, calibration.metric)
         self._collection: Collection = client.get_or_create_collection(
             f"styles-{space}",

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,20 +46,23 @@ SAME = ("artifact_id", "seed", "styles", "prompt", "enhanced_prompt", "fidelity"
 HASTE_S = 0.03  # longest wait between an event and the kill
 
 
+@dataclass
 class SteadyEngine(PaintedEngine):
     """Takes its time for every step."""
 
+    step_s: float = STEP_S
+
     def before_step(self) -> None:
-        time.sleep(STEP_S)
+        time.sleep(self.step_s)
 
 
 @asynccontextmanager
-async def steady_studio(settings: Settings) -> AsyncIterator[Context]:
+async def steady_studio(settings: Settings, step_s: float = STEP_S) -> AsyncIterator[Context]:
     """The real stores, words for an index, and a painted engine."""
     catalog = Catalog(settings.library)
     profile = load_profiles(ROOT / "models" / "profiles.toml")["starter"]
     index = cast(StyleIndex, WordIndex(catalog))
-    opened = Studio(profile, SteadyEngine(), HashingEncoder(), index)
+    opened = Studio(profile, SteadyEngine(step_s=step_s), HashingEncoder(), index)
 
     async def studio(_: str) -> Studio:
         return opened
@@ -84,6 +88,7 @@ class MortalStudio:
     library: Path
     data_dir: Path
     log: Path  # what it says
+    step_s: float = STEP_S  # of its renders
     starts: int = 0
     _process: subprocess.Popen[bytes] | None = None
     _http: httpx2.Client = field(default_factory=httpx2.Client)
@@ -92,7 +97,7 @@ class MortalStudio:
         """Start it and wait until it answers."""
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
-        where = [str(self.library), str(self.data_dir), str(port)]
+        where = [str(self.library), str(self.data_dir), str(port), str(self.step_s)]
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, "--serve", *where],
@@ -114,6 +119,12 @@ class MortalStudio:
             else:
                 return LiveStudio(self._http)
         raise AssertionError(self.log.read_text())
+
+    def memory_kb(self) -> int:
+        """What it holds in memory."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
 
     def send(self, name: signal.Signals) -> None:
         """Send it a signal."""
@@ -271,12 +282,13 @@ def main() -> None:
     )
     parser.add_argument("trials", type=int, nargs="?", default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
-        library, data_dir, port = args.serve
+        library, data_dir, port, step_s = args.serve
         own = Settings(_env_file=None, library=Path(library), data_dir=Path(data_dir))
-        uvicorn.run(create_app(own, steady_studio), port=int(port), timeout_graceful_shutdown=10)
+        studio = partial(steady_studio, step_s=float(step_s))
+        uvicorn.run(create_app(own, studio), port=int(port), timeout_graceful_shutdown=10)
     else:
         with tempfile.TemporaryDirectory() as folder:
             kills = rage(Path(folder), args.trials, args.seed)

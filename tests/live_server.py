@@ -130,8 +130,12 @@ def run_url(metadata: dict[str, Any]) -> str:
 
 
 def read_events(response: httpx2.Response) -> Iterator[Event]:
-    """Read a stream as its wire format says; every event must have one line of each field."""
+    """Read a stream as its wire format says; every event must have one line of each field.
+
+    An event without an id leaves the last one standing.
+    """
     fields: dict[str, str] = {}
+    last = 0
     for line in response.iter_lines():
         if line.startswith(":"):
             continue
@@ -140,7 +144,8 @@ def read_events(response: httpx2.Response) -> Iterator[Event]:
             assert name not in fields, f"two lines of {name}"
             fields[name] = value
         elif fields:
-            yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+            last = int(fields.get("id", last))
+            yield Event(last, fields["event"], json.loads(fields["data"]))
             fields = {}
 
 

@@ -1,5 +1,6 @@
 """What a render is worth, and when it is worth another try."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,10 +8,11 @@ from langgraph.runtime import Runtime
 from PIL import Image, ImageDraw
 
 from graph.context import Context
-from graph.state import Attempt, Fidelity, Update
+from graph.state import Attempt, Fidelity, Reply, Update
 from nodes.critique import critique
 
 SIZE = (96, 64)
+EARLIER = Reply(turn=1, text="Neon: your choice.", image="0" * 64, width=96, height=64)
 
 
 def lines(*boxes: tuple[int, int, int, int]) -> Image.Image:
@@ -46,7 +48,11 @@ def attempt(context: Context, image: Image.Image, geometry: float | None = None)
 
 
 async def judge(
-    context: Context, *attempts: Attempt, edges: Image.Image | None = HOUSE, style: str = ""
+    context: Context,
+    *attempts: Attempt,
+    edges: Image.Image | None = HOUSE,
+    style: str = "",
+    replies: Sequence[Reply] = (EARLIER,),
 ) -> tuple[Update, str]:
     """Run the node alone; what it writes and what it says."""
     said: list[Any] = []
@@ -55,8 +61,11 @@ async def judge(
         "edge_map": context.artifacts.put_image(edges) if edges else None,
         "canvas": {"width": SIZE[0], "height": SIZE[1], "box": [0, 0, *SIZE]},
         "styles": [{"style": style, "weight": 1.0}] if style else [],
+        "style_reason": "as you asked",
         "enhancement": {"prompt": "neon city"},
         "profile": "starter",
+        "turn": 2,
+        "replies": list(replies),
     }
     runtime = Runtime(context=context, stream_writer=said.append)
     update = await critique(state, runtime)
@@ -142,11 +151,35 @@ async def test_what_the_canvas_adds_is_not_judged(context: Context) -> None:
         "edge_map": context.artifacts.put_image(canvas),
         "canvas": {"width": 96, "height": 72, "box": [0, 4, 96, 68]},
         "styles": [],
+        "style_reason": "as you asked",
         "enhancement": {"prompt": "neon city"},
         "profile": "starter",
+        "turn": 1,
     }
     runtime = Runtime(context=context, stream_writer=lambda event: None)
     update = await critique(state, runtime)
     geometry = last(update)["geometry"]
     assert geometry is not None
     assert geometry > 0.95
+
+
+async def test_a_turn_that_is_done_is_answered(context: Context) -> None:
+    """The reply shows the best attempt; while there is one more to come there is none."""
+    best = attempt(context, render(HOUSE), 0.9)
+    update, said = await judge(
+        context,
+        best,
+        attempt(context, render(OTHER), 0.1),
+        attempt(context, render(OTHER)),
+        style="ink",
+    )
+    earlier, reply = update["replies"]
+    assert earlier == EARLIER
+    assert reply == Reply(
+        turn=2, text=f"Ink: as you asked. {said}", image=best["image"], width=96, height=64
+    )
+    instead, _ = await judge(context, attempt(context, render(HOUSE)), replies=[EARLIER, reply])
+    assert [each["turn"] for each in instead["replies"]] == [1, 2]
+    again, _ = await judge(context, attempt(context, render(OTHER)))
+    assert again["retry"] is True
+    assert "replies" not in again

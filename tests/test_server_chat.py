@@ -236,9 +236,12 @@ def test_a_thread_renders_one_message_at_a_time(context: Context) -> None:
     with held(context) as (studio, engine):
         with studio.chatting("a neon city", style="none") as events:
             metadata = next(events).data
-            busy = studio.http.post(
-                "/chat", data={"message": "another", "thread_id": metadata["thread_id"]}
-            )
+            another = {
+                "message": "another",
+                "thread_id": metadata["thread_id"],
+                "multitask_strategy": "reject",
+            }
+            busy = studio.http.post("/chat", data=another)
             problem(busy, 409, "thread_busy")
             engine.gate.release(100)
             assert list(events)[-1].data == {"status": "success"}
@@ -257,6 +260,7 @@ def test_of_two_messages_at_once_one_is_refused(context: Context) -> None:
         def send() -> None:
             ready.wait()
             data = {"message": "again", "thread_id": thread_id, "style": "none"}
+            data["multitask_strategy"] = "reject"
             with studio.http.stream("POST", "/chat", data=data) as response:
                 answers.append(response.status_code)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from server.eventlog import SCHEMA, EventLog, Once, Run, as_event, now, open_log
-from server.events import Status
+from server.database import VERSIONS, open_database
+from server.eventlog import EventLog, Once, Run, Strategy, as_event, now
+from server.events import Status, Told
 from tools.errors import Conflict, EngineBusy, NotFound
 
 GIVEN = {"request": {"message": "a house", "sketch": None}}
@@ -17,8 +18,8 @@ GIVEN = {"request": {"message": "a house", "sketch": None}}
 
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[EventLog]:
-    async with open_log(tmp_path) as log:
-        yield log
+    async with open_database(tmp_path) as database:
+        yield EventLog(database)
 
 
 def run(run_id: str, thread_id: str = "t") -> Run:
@@ -32,24 +33,27 @@ async def begin(
     new_thread: bool = False,
     answers: str | None = None,
     most: int = 9,
+    strategy: Strategy = "enqueue",
 ) -> None:
-    first = as_event(1, ("metadata", {"run_id": started.run_id}))
-    await log.begin(started, first, new_thread=new_thread, answers=answers, most=most)
+    first = as_event(1, Told("metadata", {"run_id": started.run_id}))
+    await log.begin(
+        started, first, new_thread=new_thread, answers=answers, most=most, strategy=strategy
+    )
 
 
 async def finish(
     log: EventLog, started: Run, status: Status = "success", question: str | None = None
 ) -> None:
     told = len(await log.events(started))
-    asked = [as_event(told + 1, ("interrupt", {"id": question}))] if question else []
-    end = as_event(told + len(asked) + 1, ("end", {"status": status}))
+    asked = [as_event(told + 1, Told("interrupt", {"id": question}))] if question else []
+    end = as_event(told + len(asked) + 1, Told("end", {"status": status}))
     await log.finish(started, status, [*asked, end], question)
 
 
 async def test_a_run_is_kept(log: EventLog) -> None:
     one = run("1")
     await begin(log, one, new_thread=True)
-    await log.append(one, as_event(2, ("node", {"node": "begin"})))
+    await log.append(one, as_event(2, Told("node", {"node": "begin"})))
     await finish(log, one)
     assert [(e.id, e.event) for e in await log.events(one)] == [
         (1, "metadata"),
@@ -66,7 +70,7 @@ async def test_an_event_has_its_place_once(log: EventLog) -> None:
     one = run("1")
     await begin(log, one, new_thread=True)
     with pytest.raises(sqlite3.IntegrityError):
-        await log.append(one, as_event(1, ("node", {})))
+        await log.append(one, as_event(1, Told("node", {})))
     assert len(await log.events(one)) == 1
 
 
@@ -75,7 +79,7 @@ async def test_a_refused_run_leaves_nothing(log: EventLog) -> None:
         await begin(log, run("1"))
     await begin(log, run("1"), new_thread=True)
     with pytest.raises(Conflict) as busy:
-        await begin(log, run("2"))
+        await begin(log, run("2"), strategy="reject")
     assert busy.value.code == "thread_busy"
     with pytest.raises(EngineBusy):
         await begin(log, run("3", "u"), new_thread=True, most=1)
@@ -116,7 +120,7 @@ async def test_a_question_can_be_opened_again(log: EventLog) -> None:
     await begin(log, asked, new_thread=True)
     await finish(log, asked, "interrupted", question="q")
     await begin(log, answer, answers="q")
-    end = as_event(2, ("end", {"status": "error"}))
+    end = as_event(2, Told("end", {"status": "error"}))
     await log.finish(answer, "error", [end], "q")
     assert (await log.thread("t")).question == {"id": "q"}
     await begin(log, run("3"), answers="q")
@@ -124,32 +128,35 @@ async def test_a_question_can_be_opened_again(log: EventLog) -> None:
 
 async def test_what_has_not_ended_is_known_at_the_next_start(tmp_path: Path) -> None:
     one, two, three = run("1"), run("2", "u"), run("3", "v")
-    async with open_log(tmp_path) as log:
+    async with open_database(tmp_path) as database:
+        log = EventLog(database)
         for each in (one, two, three):
             await begin(log, each, new_thread=True)
-        await log.append(one, as_event(2, ("node", {})))
+        await log.append(one, as_event(2, Told("node", {})))
         await finish(log, two)
-    async with open_log(tmp_path) as log:
-        assert await log.running() == [one, three]
+    async with open_database(tmp_path) as database:
+        log = EventLog(database)
+        assert await log.active() == [one, three]
         assert [event.id for event in await log.events(one)] == [1, 2]
 
 
 async def test_the_log_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "studio.db")) as old:
-        old.executescript(f"{SCHEMA} PRAGMA user_version = 1;")
+        old.executescript(f"{VERSIONS[0]} PRAGMA user_version = 1;")
     once = Once("k", "d")
     for _ in range(2):
-        async with open_log(tmp_path) as log:
-            first = as_event(1, ("metadata", {}))
+        async with open_database(tmp_path) as database:
+            log = EventLog(database)
+            first = as_event(1, Told("metadata", {}))
             again = await log.begin(
                 run("1"), first, new_thread=True, answers=None, most=9, once=once
             )
-            assert again.run_id == "1"
+            assert again.run.run_id == "1"
 
 
 def test_an_event_is_one_line_of_ascii() -> None:
-    event = as_event(1, ("node", {"text": "a\nb\u2028\u0085é\ud800"}))
+    event = as_event(1, Told("node", {"text": "a\nb\u2028\u0085é\ud800"}))
     assert event.data.isascii()
     assert event.data.isprintable()
     with pytest.raises(ValueError, match="JSON"):
-        as_event(1, ("result", {"score": float("nan")}))
+        as_event(1, Told("result", {"score": float("nan")}))

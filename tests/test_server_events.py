@@ -34,7 +34,8 @@ def step(number: int, total: int = 10, preview: str | None = None) -> dict[str, 
 
 def told(narrator: Narrator, *parts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for part in parts:
-        yield from narrator.tell(part)
+        for event in narrator.tell(part):
+            yield event.event, event.data
 
 
 def test_a_node_says_when_and_what() -> None:

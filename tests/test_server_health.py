@@ -10,7 +10,7 @@ from live_server import only, problem, serving, serving_app, until
 
 from graph.context import Context, Studio
 from server.app import create_app
-from server.eventlog import open_log
+from server.database import open_database
 from tools.errors import Conflict, WeightsMissing
 
 
@@ -122,10 +122,10 @@ def test_the_document_names_every_call_of_the_design(context: Context) -> None:
 
 
 async def test_a_data_folder_has_one_studio(context: Context) -> None:
-    async with open_log(context.settings.data_dir):
+    async with open_database(context.settings.data_dir):
         with pytest.raises(Conflict, match="ARTISAN_DATA_DIR") as refused:
-            async with open_log(context.settings.data_dir):
+            async with open_database(context.settings.data_dir):
                 pass
         assert refused.value.code == "data_dir_in_use"
-    async with open_log(context.settings.data_dir):
+    async with open_database(context.settings.data_dir):
         pass

@@ -14,7 +14,8 @@ from graph.build import build_graph, open_checkpointer
 from graph.choice import StyleChoice, StyleShare
 from graph.context import Context
 from graph.state import Request
-from server.eventlog import Event, EventLog, Run, open_log
+from server.database import open_database
+from server.eventlog import Event, EventLog, Run
 from server.runs import ATTEMPTS, Runs
 from tools.errors import EngineFailed
 
@@ -33,8 +34,8 @@ def ask(message: str = "a neon city", style: str = "none") -> Request:
 
 @pytest.fixture
 async def log(context: Context) -> AsyncIterator[EventLog]:
-    async with open_log(context.settings.data_dir) as log:
-        yield log
+    async with open_database(context.settings.data_dir) as database:
+        yield EventLog(database)
 
 
 @asynccontextmanager
@@ -68,15 +69,15 @@ async def test_a_cancel_at_any_moment_leaves_a_whole_log(runs: Runs, log: EventL
         run = await runs.start(ask(), None)
         watching = asyncio.create_task(follow(runs, run))
         await asyncio.sleep(delay_ms / 1000)
-        runs.cancel(run)
-        runs.cancel(run)
+        await runs.cancel(run)
+        await runs.cancel(run)
         events = await watching
         assert [event.id for event in events] == list(range(1, len(events) + 1))
         assert await log.events(run) == events
         kept = await log.run(run.thread_id, run.run_id)
         assert kept.status == status(events)
         outcomes.add(kept.status)
-        runs.cancel(run)
+        await runs.cancel(run)
         assert (await log.run(run.thread_id, run.run_id)).status == kept.status
     assert "cancelled" in outcomes
     assert outcomes <= {"cancelled", "success"}
@@ -101,20 +102,25 @@ async def test_an_answer_the_graph_refuses_keeps_the_question(runs: Runs, log: E
 
 
 class FullDisk(EventLog):
-    """A log whose disk takes no outcome."""
+    """A log whose disk takes no outcome until there is space."""
 
-    async def finish(self, *_: Any, **__: Any) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+    space = False
+
+    async def finish(self, *given: Any, **more: Any) -> None:
+        if not self.space:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        await super().finish(*given, **more)
 
 
 async def test_a_full_disk_lets_nobody_wait_for_ever(context: Context, log: EventLog) -> None:
     """What is not on disk is not called a success, and the next start tells the outcome."""
-    async with opened(context, FullDisk(log._db, log._thread)) as runs:
+    async with opened(context, FullDisk(log.database)) as runs:
         run = await runs.start(ask(), None)
         events = await follow(runs, run)
         assert status(events) == "error"
-        assert json.loads(events[-2].data)["code"] == "internal"
-        assert "disk" not in events[-2].data
+        assert json.loads(events[-2].data)["code"] == "disk_full"
         assert await follow(runs, run) == events
         assert await follow(runs, run, after=len(events)) == []
         assert (await log.run(run.thread_id, run.run_id)).status == "running"
@@ -125,6 +131,23 @@ async def test_a_full_disk_lets_nobody_wait_for_ever(context: Context, log: Even
         assert status(events) == "success"
         assert events[-2].event == "result"
         assert await runs.take_up() == 0
+
+
+async def test_space_is_all_that_a_full_disk_takes(
+    context: Context, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What watchers were told is what is on record, and the thread is free again."""
+    monkeypatch.setattr("server.runs.RETRY_S", 0.01)
+    disk = FullDisk(log.database)
+    async with opened(context, disk) as runs:
+        run = await runs.start(ask(), None)
+        told = await follow(runs, run)
+        behind = await runs.start(ask(), run.thread_id)
+        assert behind.status == "queued"
+        disk.space = True
+        assert status(await follow(runs, behind)) == "success"
+        assert await log.events(run) == told
+        assert (await log.run(run.thread_id, run.run_id)).status == "error"
 
 
 async def stop_after(runs: Runs, run: Run, engine: HeldEngine, steps: int) -> list[Event]:

@@ -10,6 +10,7 @@ from chaos import MortalStudio
 from live_server import Event, held, only, problem, run_url, serving
 
 from graph.context import Context
+from server.sse import RETRY_MS
 
 
 def test_a_run_is_replayed_from_any_event(context: Context) -> None:
@@ -89,7 +90,7 @@ def test_unknown_ids_are_not_found(context: Context) -> None:
 def test_a_studio_that_is_stopped_leaves_no_stream_open(
     context: Context, tmp_path: Path, name: str
 ) -> None:
-    """A reader is let go, the process exits, and the next one goes on with the run."""
+    """A reader is told when to come back, the process exits, and the next one goes on with the run."""
     log = tmp_path / "log"
     mortal = MortalStudio(context.settings.library, context.settings.data_dir, log)
     studio = mortal.start()
@@ -102,6 +103,8 @@ def test_a_studio_that_is_stopped_leaves_no_stream_open(
             seen.extend(events)
     except httpx2.TransportError:
         assert name == "SIGKILL", log.read_text()
+    else:
+        assert seen.pop() == Event(seen[-1].id, "retry", {"retry_ms": RETRY_MS})
     assert seen[-1].name == "progress"
     assert mortal.wait() in (0, -signal.SIGTERM, -signal.SIGKILL), log.read_text()
     assert "Traceback" not in log.read_text()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tools.artifacts import ArtifactStore
-from tools.errors import InvalidRequest, NotFound
+from tools.errors import DiskFull, InvalidRequest, NotFound
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_disk_that_fills_up_leaves_nothing_torn(store: ArtifactStore, tmp_path
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
-        with pytest.raises(OSError, match="too large"):
+        with pytest.raises(DiskFull, match=str(tmp_path)):
             store.put(blob, "video/mp4")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,21 +1,35 @@
 """The diffusers engine on real classes: the big models' layout at tiny random size, and the pack we ship."""
 
+import asyncio
 import json
-from collections.abc import Callable
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from diffusers import StableDiffusionControlNetPipeline
 from PIL import Image, ImageDraw
 from tiny_packs import write_hub_parts
 
 from tools.diffusion import DiffusersEngine, open_engine
 from tools.encoders import open_encoder
-from tools.errors import Cancelled, EngineFailed, InvalidRequest, WeightsMissing
+from tools.errors import (
+    Cancelled,
+    EngineBusy,
+    EngineFailed,
+    InvalidRequest,
+    OutOfMemory,
+    WeightsMissing,
+)
 from tools.hub import pull
 from tools.imaging import ImageRequest, Step, StyleMix
+from tools.lane import GpuLane, Stopped
 from tools.profiles import HubModel, Profile, load_profiles
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -174,10 +188,150 @@ def test_a_size_that_does_not_fit_is_refused(starter: DiffusersEngine) -> None:
         starter.generate(replace(request(starter), width=72), _quiet)
 
 
-def test_a_broken_render_is_an_engine_failure(sd15: DiffusersEngine) -> None:
+def test_a_broken_render_is_an_engine_failure(
+    sd15: DiffusersEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller learns that it broke, the log why."""
     wrong = StyleMix((np.ones(7, np.float32),), (1.0,))
-    with pytest.raises(EngineFailed):
+    with pytest.raises(EngineFailed) as failed:
         sd15.generate(replace(request(sd15), style=wrong), _quiet)
+    assert str(failed.value.__cause__)
+    assert str(failed.value.__cause__) not in failed.value.message
+    assert str(failed.value.__cause__) in caplog.text
+    assert sd15.generate(request(sd15), _quiet).size == (64, 64)
+
+
+async def test_a_cancel_frees_the_engine_within_one_step(sd15: DiffusersEngine) -> None:
+    lane, passes = GpuLane(), []
+    begun, told = threading.Event(), threading.Event()
+    wanted = request(sd15, steps=50)
+
+    def paint(stopped: Stopped) -> Image.Image:
+        def on_step(step: Step) -> None:
+            stopped.check()
+            if step.number == 2:
+                begun.set()
+                assert told.wait(60)
+
+        return sd15.generate(wanted, on_step)
+
+    hook = sd15._pipe.unet.register_forward_pre_hook(lambda *_: passes.append(1))
+    task = asyncio.create_task(lane.run(paint))
+    await asyncio.to_thread(begun.wait, 60)
+    task.cancel()
+    await asyncio.sleep(0)
+    told.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    hook.remove()
+    assert len(passes) == 3, "it was in its second step when it was told"
+    again = await lane.run(lambda _: sd15.generate(request(sd15), _quiet))
+    assert again.size == (64, 64)
+    lane.close()
+
+
+def test_whoever_finds_the_engine_at_work_is_not_kept_waiting(sd15: DiffusersEngine) -> None:
+    """A render that was given up holds its engine for ever."""
+
+    def on_step(step: Step) -> None:
+        with pytest.raises(EngineBusy) as busy:
+            sd15.generate(request(sd15), _quiet)
+        assert busy.value.retryable
+
+    sd15.generate(request(sd15), on_step)
+    sd15.generate(request(sd15), _quiet)
+
+
+@contextmanager
+def short_of_memory(engine: DiffusersEngine, part: str, times: int) -> Iterator[list[int]]:
+    """Let a network find no memory so many times, as CUDA and a CPU say it; yields the batches that it was given."""
+    batches: list[int] = []
+    left = times
+    latents: list[weakref.ref[torch.Tensor]] = []
+
+    def starve(_: Any, args: tuple[torch.Tensor, ...]) -> None:
+        nonlocal left
+        assert not any(kept() is not None for kept in latents), "the failed pass is still in memory"
+        batches.append(len(args[0]))
+        if left > 0:
+            left -= 1
+            latents.append(weakref.ref(args[0]))
+            if left % 2:
+                torch.empty(2**50)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    module: Any = engine._pipe
+    for name in part.split("."):
+        module = getattr(module, name)
+    hook = module.register_forward_pre_hook(starve)
+    try:
+        yield batches
+    finally:
+        hook.remove()
+
+
+@pytest.mark.parametrize(
+    ("which", "part", "near"),
+    [
+        ("sd15", "unet.conv_in", 100),  # the picture is many tiles of its VAE
+        ("sd15", "vae.decoder", 100),
+        ("starter", "controlnet.conv_in", 1),  # and one tile of this VAE
+    ],
+)
+def test_a_render_short_of_memory_makes_do_with_less(
+    which: str,
+    part: str,
+    near: int,
+    sd15: DiffusersEngine,
+    starter: DiffusersEngine,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = {"sd15": sd15, "starter": starter}[which]
+    wanted = request(engine, steps=2)
+    whole = engine.generate(wanted, _quiet)
+    with short_of_memory(engine, part, 1):
+        assert engine.generate(wanted, _quiet).tobytes() == whole.tobytes()
+    assert "in a render as it is" in caplog.text
+    with short_of_memory(engine, part, 2) as batches:
+        pieces = engine.generate(wanted, _quiet)
+    assert "in a render with memory freed" in caplog.text
+    assert pieces.size == whole.size
+    assert np.abs(np.asarray(pieces, int) - np.asarray(whole, int)).max() <= near
+    assert set(batches[2:]) == {1}, "one half of the guidance at a time"
+    with short_of_memory(engine, part, 99), pytest.raises(OutOfMemory) as error:
+        engine.generate(wanted, _quiet)
+    assert "in a render in pieces" in caplog.text
+    assert (error.value.code, error.value.retryable) == ("out_of_memory", True)
+    assert "smaller size" in error.value.message
+    assert "MiB" not in error.value.message
+    assert engine.generate(wanted, _quiet).tobytes() == whole.tobytes(), "still in pieces"
+
+
+def test_a_render_short_of_memory_goes_on_after_its_last_save(sd15: DiffusersEngine) -> None:
+    wanted = request(sd15, steps=5)
+    whole = sd15.generate(wanted, _quiet)
+    seen: list[int] = []
+
+    def on_step(step: Step) -> None:
+        seen.append(step.number)
+        if step.number == 4:
+            step.save()
+
+    with short_of_memory(sd15, "vae.decoder", 1):
+        again = sd15.generate(wanted, on_step)
+    assert seen == [1, 2, 3, 4, 5, 5]
+    assert again.tobytes() == whole.tobytes()
+
+
+def test_models_that_do_not_fit_into_memory(
+    profiles: dict[str, Profile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(StableDiffusionControlNetPipeline, "to", full)
+    with pytest.raises(OutOfMemory, match="The models of starter do not fit"):
+        open_engine(profiles["starter"], MODELS)
 
 
 def test_a_damaged_or_missing_pack_is_refused_with_the_command(

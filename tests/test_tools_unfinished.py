@@ -1,5 +1,6 @@
 """Saves of renders under way: whose they are, and when they are forgotten."""
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,24 @@ def test_a_disk_that_refuses_costs_the_save_alone(tmp_path: Path) -> None:
     unfinished = UnfinishedRenders(tmp_path / "file" / "unfinished")
     unfinished.save("t1", "k1", b"state")
     assert unfinished.load("t1", "k1") is None
+    unfinished.drop("t1")
+    unfinished.keep_only(set())
+
+
+def test_a_disk_that_fills_up_keeps_the_earlier_save_and_no_torn_one(tmp_path: Path) -> None:
+    unfinished = UnfinishedRenders(tmp_path)
+    unfinished.save("t1", "k1", b"early")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        unfinished.save("t1", "k1", bytes(5000))
+        unfinished.save("t2", "k2", bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [file.name for file in tmp_path.iterdir()] == ["t1"]
+    assert unfinished.load("t1", "k1") == b"early"
+    unfinished.save("t1", "k1", b"late")
+    assert unfinished.load("t1", "k1") == b"late"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tools.disk import writing
 from tools.errors import InvalidRequest, NotFound
 
 SUFFIXES = {
@@ -43,22 +45,28 @@ class ArtifactStore:
         self._root = root
 
     def put(self, data: bytes, media_type: str) -> str:
-        """Store `data` and return its id; the same bytes again change nothing.
+        """Store `data` and return its id; the same bytes again change its age alone.
 
-        Raises `ValueError` for a media type outside `SUFFIXES`, `OSError` when the disk refuses.
+        Raises `ValueError` for a media type outside `SUFFIXES`, `DiskFailed` when the disk refuses.
         """
         suffix = SUFFIXES.get(media_type)
         if suffix is None:
             raise ValueError(f"no artifact of type {media_type!r}, only {sorted(SUFFIXES)}")
         artifact_id = hashlib.sha256(data).hexdigest()
-        if not self.exists(artifact_id):
-            _write_atomically(self._shelf(artifact_id) / (artifact_id + suffix), data)
+        with writing(self._root):
+            try:
+                self._find(artifact_id)[
+                    1
+                ].touch()  # who looks for what is old shall see that it is wanted
+            except NotFound:
+                _write_atomically(self._shelf(artifact_id) / (artifact_id + suffix), data)
         return artifact_id
 
     def put_image(self, image: Image.Image, metadata: Mapping[str, str] | None = None) -> str:
         """Store `image` as PNG with `metadata` as text chunks and nothing else (EXIF, profile).
 
         Equal pixels with equal metadata give the same id. Keys: 1 to 79 Latin-1 characters.
+        Raises `DiskFailed` when the disk refuses.
         """
         chunks = PngInfo()
         for key, value in sorted((metadata or {}).items()):
@@ -96,6 +104,24 @@ class ArtifactStore:
         except NotFound:
             return False
         return True
+
+    def has_recipe(self, artifact_id: str) -> bool:
+        """Say whether the blob is a picture with text chunks, which only `put_image` with `metadata` makes."""
+        try:
+            return b"iTXt" in self.get(artifact_id).data
+        except NotFound:
+            return False
+
+    def remove(self, artifact_id: str) -> None:
+        """Delete the blob; one that is not there stays so."""
+        with suppress(NotFound):
+            self._find(artifact_id)[1].unlink(missing_ok=True)
+
+    def stored(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Yield the id and the file status of every blob."""
+        for path in self._root.glob("??/*"):
+            with suppress(FileNotFoundError):  # another has deleted it meanwhile
+                yield path.stem, path.stat()
 
     def _find(self, artifact_id: str) -> tuple[str, Path]:
         if re.fullmatch(r"[0-9a-f]{64}", artifact_id):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from tools.control import control_image
-from tools.errors import AppError, EngineFailed, InvalidRequest
+from tools.errors import AppError, EngineBusy, EngineFailed, InvalidRequest, OutOfMemory
 from tools.imaging import ImageRequest, OnStep, Step, StyleMix, Vector
+from tools.memory import free_memory, frugal, ran_out
 from tools.minilm import MiniLM
 from tools.packs import hush_loaders, open_pack, pack_revision
 from tools.profiles import Profile
@@ -21,13 +26,23 @@ if TYPE_CHECKING:
     import torch
     from diffusers import StableDiffusionControlNetPipeline
 
+logger = logging.getLogger(__name__)
+
 IP_ADAPTER = "ip_adapter/ip_adapter.safetensors"
 TOKENIZER = "text/tokenizer.json"
 
 
 def open_engine(profile: Profile, models_dir: Path) -> DiffusersEngine:
-    """Load a profile's pack. Blocking, seconds. Raises `WeightsMissing`."""
-    return DiffusersEngine(profile, open_pack(profile, models_dir))
+    """Load a profile's pack. Blocking, seconds. Raises `WeightsMissing`, `OutOfMemory`."""
+    folder = open_pack(profile, models_dir)
+    try:
+        return DiffusersEngine(profile, folder)
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+        raise OutOfMemory(
+            f"The models of {profile.name} do not fit into memory: end other programs, then try again."
+        ) from error
 
 
 class DiffusersEngine:
@@ -69,16 +84,66 @@ class DiffusersEngine:
 
         With what a `Step.save()` of the same request returned, only the steps after it are done.
         An exception raised by `on_step` stops the engine and comes out unchanged.
-        Raises `InvalidRequest` for a size it cannot take, `EngineFailed` when the render breaks.
+        Where memory runs out it goes on from the last `Step.save()` with less of it; see `_with_less`.
+        Raises `InvalidRequest` for a size it cannot take, `EngineBusy` during another render, `EngineFailed` when
+        the render breaks, `OutOfMemory`.
         """
-        import torch
-
         multiple = self.profile.size_multiple
         if request.width % multiple or request.height % multiple:
             raise InvalidRequest(
                 f"{request.width}x{request.height} px: both sides must be multiples of {multiple}.",
                 code="invalid_size",
             )
+
+        def remembered(step: Step) -> None:
+            def save() -> bytes:
+                nonlocal saved
+                saved = step.save()
+                return saved
+
+            on_step(replace(step, save=save))
+
+        # Whoever finds it held must not wait: on a lane that gave up a render it is held for ever.
+        if not self._one_at_a_time.acquire(blocking=False):
+            raise EngineBusy("The engine is at another render: try again.")
+        try:
+            return self._with_less(lambda: self._render(request, remembered, saved))
+        except AppError:
+            raise
+        except (RuntimeError, ValueError) as error:
+            logger.exception("a render broke")
+            raise EngineFailed(
+                "The render broke, and the reason has been logged: try again, or another size."
+            ) from error
+        finally:
+            self._one_at_a_time.release()
+
+    def _with_less(self, render: Callable[[], Image.Image]) -> Image.Image:
+        """What `render` returns; where memory runs out, once more after freeing some, then once more in pieces."""
+        rungs: dict[str, AbstractContextManager[None]] = {
+            "as it is": nullcontext(),
+            "with memory freed": nullcontext(),
+            "in pieces": frugal(self._pipe),
+        }
+        for rung, settings in rungs.items():
+            try:
+                with settings:
+                    image = render()
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error):
+                    raise
+                logger.warning("memory ran out in a render %s: %s", rung, str(error))
+            else:
+                return image
+            free_memory()  # out of the handler: the error held every tensor of the pass
+        raise OutOfMemory(
+            "There is not enough memory for this render: ask for a smaller size, or fewer at once."
+        )
+
+    def _render(self, request: ImageRequest, on_step: OnStep, saved: bytes | None) -> Image.Image:
+        """One pass of the pipeline, from noise or from `saved`."""
+        import torch
+
         pipe = self._pipe
         sampling = Sampling(pipe.scheduler, saved, pipe.device)
         control = self._control(request)
@@ -98,28 +163,23 @@ class DiffusersEngine:
             )
             return {}
 
-        with self._one_at_a_time, torch.inference_mode(), sampling:
+        with torch.inference_mode(), sampling:
             pipe.set_ip_adapter_scale(request.style_scale if request.style else 0.0)
-            try:
-                output = pipe(
-                    **self._prompt(request),
-                    image=control,
-                    width=request.width,
-                    height=request.height,
-                    num_inference_steps=request.steps,
-                    guidance_scale=request.guidance_scale,
-                    controlnet_conditioning_scale=scale,
-                    ip_adapter_image_embeds=[
-                        self._style(request.style, guided=request.guidance_scale > 1)
-                    ],
-                    generator=torch.Generator("cpu").manual_seed(request.seed),
-                    latents=self._noise(request) if sampling.latents is None else sampling.latents,
-                    callback_on_step_end=after_step,
-                )
-            except AppError:
-                raise
-            except (RuntimeError, ValueError, MemoryError) as error:
-                raise EngineFailed(f"The render broke: {error}") from error
+            output = pipe(
+                **self._prompt(request),
+                image=control,
+                width=request.width,
+                height=request.height,
+                num_inference_steps=request.steps,
+                guidance_scale=request.guidance_scale,
+                controlnet_conditioning_scale=scale,
+                ip_adapter_image_embeds=[
+                    self._style(request.style, guided=request.guidance_scale > 1)
+                ],
+                generator=torch.Generator("cpu").manual_seed(request.seed),
+                latents=self._noise(request) if sampling.latents is None else sampling.latents,
+                callback_on_step_end=after_step,
+            )
         image: Image.Image = output.images[0]
         return image
 

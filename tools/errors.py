@@ -70,6 +70,42 @@ class EngineFailed(AppError):
     retryable = True
 
 
+class EngineHung(EngineFailed):
+    """The engine stood still; it was given up, and is opened anew for who asks next."""
+
+    code = "engine_hung"
+    status = 503
+
+
+class OutOfMemory(EngineFailed):
+    """The engine found no memory, however little it tried to make do with."""
+
+    code = "out_of_memory"
+    status = 503
+
+
+class DiskFailed(AppError):
+    """The disk under the data folder did not take something. What was there before still is."""
+
+    code = "disk_failed"
+    status = 503
+    retryable = True
+
+
+class DiskFull(DiskFailed):
+    """There is no space left; all goes on by itself once there is."""
+
+    code = "disk_full"
+    status = 507
+
+
+class DiskReadOnly(DiskFailed):
+    """The studio may not write there."""
+
+    code = "data_dir_read_only"
+    status = 503
+
+
 class Cancelled(AppError):
     """The run was cancelled; raised from a step callback to stop the engine."""
 

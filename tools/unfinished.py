@@ -29,22 +29,24 @@ class UnfinishedRenders:
 
     def save(self, thread_id: str, key: str, state: bytes) -> None:
         """Keep `state` in place of an earlier one. A full disk costs the save, not the render."""
-        with suppress(OSError):
+        fresh = self._folder / f"{thread_id}.new"
+        try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh = self._folder / f"{thread_id}.new"
             fresh.write_bytes(_header(key, state) + b"\n" + state)
             fresh.replace(self._folder / thread_id)
+        except OSError:
+            _remove(fresh)
 
     def keep_only(self, thread_ids: Set[str]) -> None:
         """Forget what all other threads had under way."""
         for file in self._folder.glob("*"):
             if file.name not in thread_ids:
-                file.unlink(missing_ok=True)
+                _remove(file)
 
     def drop(self, thread_id: str) -> None:
         """Forget what a thread had under way."""
         for name in (thread_id, f"{thread_id}.new"):
-            (self._folder / name).unlink(missing_ok=True)
+            _remove(self._folder / name)
 
 
 def render_key(request: ImageRequest, engine: str) -> str:
@@ -59,6 +61,11 @@ def render_key(request: ImageRequest, engine: str) -> str:
         for vector in request.style.vectors:
             digest.update(vector.tobytes())
     return digest.hexdigest()
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):  # not there, or for ever: a save that stays serves no other render
+        file.unlink()
 
 
 def _header(key: str, state: bytes) -> bytes:
