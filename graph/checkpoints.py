@@ -60,9 +60,13 @@ async def copy_thread(graph: Graph, source: str, target: str, runs: Mapping[str,
 
 
 async def forget_thread(graph: Graph, thread_id: str) -> None:
-    """Delete every checkpoint of a thread, so that no page of the file keeps a word of it."""
+    """Delete every checkpoint of a thread; until `wipe`, free pages of the file may hold words of it."""
+    await cast(AsyncSqliteSaver, graph.checkpointer).adelete_thread(thread_id)
+
+
+async def wipe(graph: Graph) -> None:
+    """Let the file hold nothing that was deleted, by writing it anew."""
     saver = cast(AsyncSqliteSaver, graph.checkpointer)
-    await saver.adelete_thread(thread_id)
     async with saver.lock:
         await saver.conn.commit()
         await saver.conn.execute("VACUUM")

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import tomllib
 from contextlib import suppress
 from io import BytesIO
 from typing import Literal
@@ -14,14 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, Json
 from graph.blend import style_views, style_words
 from graph.choice import OWN_REFERENCE, STYLES_MAX, StyleShare
 from graph.context import Context, Studio
-from graph.settings import ROOT
+from graph.settings import VERSION
 from graph.state import State, StyleWeight
 from tools.errors import NotFound
 from tools.imaging import ImageEngine, ImageRequest, StyleMix
 from tools.prompts import apply_style
 
-VERSION = "1"  # of the shape of a `Recipe`
-STUDIO = str(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+FORMAT = "1"  # of the shape of a `Recipe`
 WORDS_MAX = 10_000  # characters of a prompt; many times what an engine reads
 GUIDANCE_MAX = 100.0
 
@@ -94,8 +92,8 @@ def recipe(
 ) -> dict[str, str]:
     """Return the text chunks of the file of `image`, which `request` became. Blocking: reads the styles' files."""
     return {
-        "recipe": VERSION,
-        "studio": STUDIO,
+        "recipe": FORMAT,
+        "studio": VERSION,
         "engine": studio.engine.name,
         "profile": studio.profile.name,
         "prompt": request.prompt,

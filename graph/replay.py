@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from graph.choice import OWN_REFERENCE
 from graph.context import Context
 from graph.recipe import (
-    STUDIO,
-    VERSION,
+    FORMAT,
     Recipe,
     pixels_digest,
     reference_digests,
     style_mix,
 )
+from graph.settings import VERSION
 from graph.state import StyleWeight
 from tools.errors import InvalidRequest, NotFound
 from tools.images import decode_upload
@@ -67,9 +67,9 @@ def read_original(data: bytes) -> Original:
             "left the text chunks out.",
             code="no_recipe",
         )
-    if chunks.get("recipe", VERSION) != VERSION:
+    if chunks.get("recipe", FORMAT) != FORMAT:
         raise InvalidRequest(
-            f"This recipe is of version {chunks['recipe'][:20]!r}, and this studio reads {VERSION}: use a newer one.",
+            f"This recipe is of version {chunks['recipe'][:20]!r}, and this studio reads {FORMAT}: use a newer one.",
             code="unknown_recipe",
         )
     if missing:
@@ -151,8 +151,8 @@ def doubts(recipe: Recipe, engine: ImageEngine, context: Context) -> list[str]:
     changed = [name for name in here if here[name] != recipe.references.get(name)]
     if changed:
         found.append(f"Other references than then: {', '.join(changed)}.")
-    if recipe.studio != STUDIO:
-        found.append(f"The picture was made by studio {recipe.studio}, this is {STUDIO}.")
+    if recipe.studio != VERSION:
+        found.append(f"The picture was made by studio {recipe.studio}, this is {VERSION}.")
     return found
 
 
@@ -163,7 +163,7 @@ def rewritten(
     references = reference_digests(_weights(original.recipe), context)
     return {
         **original.chunks,
-        "studio": STUDIO,
+        "studio": VERSION,
         "engine": engine.name,
         "references": json.dumps(references),
         "pixels": pixels_digest(image),

@@ -1,5 +1,6 @@
 """Every knob of the studio, read once, at the edge."""
 
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tools.lane import JOB_TIMEOUT_S, STEP_TIMEOUT_S
 
 ROOT = Path(__file__).parent.parent
+VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 Folder = Annotated[Path, AfterValidator(lambda path: ROOT / path)]  # relative: to the project
 

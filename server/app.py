@@ -10,7 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from graph.build import build_graph, open_checkpointer, open_context
 from graph.context import Context
-from graph.settings import Settings
+from graph.settings import VERSION, Settings
 from server import artifacts, chat, docs, health, styles, threads, travel
 from server.agent import assistants, protocol, states, store
 from server.agent import runs as agent_runs
@@ -74,7 +74,7 @@ def create_app(
 
     app = FastAPI(
         title=health.NAME,
-        version=health.VERSION,
+        version=VERSION,
         summary="A sketch and a sentence become a picture.",
         lifespan=lifespan,
         docs_url=None,

@@ -380,7 +380,7 @@ class EventLog:
         await self.database.call(copy)
 
     async def forget_thread(self, thread_id: str) -> None:
-        """Delete a thread and all its runs; no page of the file keeps a word of them.
+        """Delete a thread and all its runs; until `wipe`, free pages of the file may hold words of them.
 
         Raises `NotFound` (`unknown_thread`), `Conflict` (`thread_busy`).
         """
@@ -392,9 +392,12 @@ class EventLog:
                     raise _busy()
                 _delete_runs(db, "thread_id = ?", thread_id)
                 db.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
-            wipe(db)
 
         await self.database.call(forget)
+
+    async def wipe(self) -> None:
+        """Let the file hold nothing that was deleted."""
+        await self.database.call(wipe)
 
 
 def _dump(data: Mapping[str, Any]) -> str:

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import tomllib
-from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from graph.context import Context
+from graph.settings import VERSION
 from server.problems import RETRY_AFTER_S, problem
 from tools.errors import AppError
 
@@ -16,8 +15,7 @@ router = APIRouter(tags=["operations"])
 
 logger = logging.getLogger(__name__)
 
-_PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
-NAME, VERSION = "Artisan Studio", str(_PROJECT["project"]["version"])
+NAME = "Artisan Studio"
 
 
 async def open_models(context: Context) -> AppError | None:

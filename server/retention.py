@@ -5,13 +5,15 @@ import logging
 import math
 import re
 import time
+from collections.abc import Set
 from datetime import UTC, datetime, timedelta
 
 from graph.build import Graph
-from graph.checkpoints import named_in, size
+from graph.checkpoints import named_in, size, wipe
 from graph.context import Context
 from server.eventlog import EventLog
 from server.runs import Runs
+from tools.errors import Conflict, NotFound
 
 logger = logging.getLogger(__name__)
 
@@ -36,16 +38,20 @@ async def sweep(runs: Runs, log: EventLog, graph: Graph, context: Context) -> No
 
     A thread on which a run waits or is under way stays. Limits: `keep_days` and `keep_mb` of the settings.
     """
-    settings = context.settings
+    settings, forgotten = context.settings, 0
     if settings.keep_days:
         for thread_id in await log.idle_threads(before=_ago(86_400 * settings.keep_days)):
-            await forget_thread(thread_id, runs, log, graph, context)
+            forgotten += await _forget_idle(thread_id, runs)
+    await _sweep_artifacts(log, graph, context)
     if settings.keep_mb:
         for thread_id in await log.idle_threads():
             if await _size_mb(log, graph, context) <= settings.keep_mb:
                 break
-            await forget_thread(thread_id, runs, log, graph, context)
-    await _sweep_artifacts(log, graph, context)
+            forgotten += await _forget_idle(thread_id, runs)
+            await _sweep_artifacts(log, graph, context)
+    if forgotten:
+        logger.info("deleted %d threads, too old or over the size that is kept", forgotten)
+        await _wipe(log, graph)
 
 
 async def forget_thread(
@@ -53,30 +59,50 @@ async def forget_thread(
 ) -> None:
     """Delete a thread, what it has under way, and the artifacts that nothing else names.
 
-    Raises what `Runs.forget` does.
+    No file keeps a word of it. Raises what `Runs.forget` does.
     """
     own = await log.named(re.compile(ARTIFACT_ID), thread_id)
+    await runs.cancel_all(thread_id)
     await runs.forget(thread_id)
-    for artifact_id in own - await _named(log, graph):
-        await asyncio.to_thread(context.artifacts.remove, artifact_id)
-    await _sweep_artifacts(log, graph, context)
-    logger.info("deleted thread %s", thread_id)
+    await _sweep_artifacts(log, graph, context, own)
+    await _wipe(log, graph)
 
 
-async def _sweep_artifacts(log: EventLog, graph: Graph, context: Context) -> None:
+async def _forget_idle(thread_id: str, runs: Runs) -> bool:
+    """Delete a thread, unless somebody came back to it, or deleted it, meanwhile."""
+    try:
+        await runs.forget(thread_id)
+    except (Conflict, NotFound):
+        return False
+    return True
+
+
+async def _sweep_artifacts(
+    log: EventLog, graph: Graph, context: Context, own: Set[str] = frozenset()
+) -> None:
     """Delete what nothing names, such as the picture of a run that was cancelled as it came out.
 
     Uploads wait for the message that uses them. What is younger than a run that is under way may be that run's; what
-    has come just now may belong to a run that is about to begin, unless it is a finished picture.
+    has come just now may belong to a run that is about to begin, unless it is a finished picture. `own` are those of
+    a thread that is no more: for them it is enough that nothing else names them.
     """
     stored = await asyncio.to_thread(lambda: list(context.artifacts.stored()))
     begun = [datetime.fromisoformat(run.created_at).timestamp() for run in await log.active()]
     kept = await _named(log, graph) | await log.uploads(since=_ago(UPLOAD_S))
     for artifact_id, status in stored:
-        if artifact_id in kept or status.st_mtime >= min(begun, default=math.inf):
+        if artifact_id in kept:
             continue
-        if status.st_mtime < time.time() - ARRIVAL_S or context.artifacts.has_recipe(artifact_id):
+        arrived = status.st_mtime < time.time() - ARRIVAL_S
+        dead = status.st_mtime < min(begun, default=math.inf) and (
+            arrived or context.artifacts.has_recipe(artifact_id)
+        )
+        if dead or artifact_id in own:
             await asyncio.to_thread(context.artifacts.remove, artifact_id)
+
+
+async def _wipe(log: EventLog, graph: Graph) -> None:
+    await log.wipe()
+    await wipe(graph)
 
 
 def _ago(seconds: float) -> str:

@@ -238,16 +238,22 @@ class Runs:
         await self._admit()
         return True
 
-    async def forget(self, thread_id: str) -> None:
-        """Cancel what a thread has under way, then delete the thread: its runs, events, checkpoints and saves.
+    async def cancel_all(self, thread_id: str) -> None:
+        """Cancel what a thread has waiting and under way, and wait for its end.
 
-        Raises `NotFound` (`unknown_thread`), and `Conflict` (`thread_busy`) where a new run came in between.
+        Raises `NotFound` (`unknown_thread`).
         """
         thread = await self._log.thread(thread_id)
         for run in thread.runs:
             if run.ended_at is None and await self.cancel(run):
                 async for _ in self.follow(run):
                     pass
+
+    async def forget(self, thread_id: str) -> None:
+        """Delete a thread: its runs, events, checkpoints and saves.
+
+        Raises `NotFound` (`unknown_thread`), and `Conflict` (`thread_busy`) while a run waits or is under way on it.
+        """
         await self._log.forget_thread(thread_id)
         await forget_thread(self._graph, thread_id)
         self._context.unfinished.drop(thread_id)

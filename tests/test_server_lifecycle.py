@@ -134,10 +134,11 @@ class Lifecycle(RuleBasedStateMachine):
 
         async def forget() -> None:
             thread = await self.log.thread(run.thread_id)
-            forgetting = asyncio.create_task(self.runs.forget(run.thread_id))
+            cancelling = asyncio.create_task(self.runs.cancel_all(run.thread_id))
             await asyncio.sleep(0.01)
             self.engine.gate.release(500)
-            await forgetting
+            await cancelling
+            await self.runs.forget(run.thread_id)
             self.undone.update(each.run_id for each in thread.runs)
 
         try:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from live_server import held, only, png, problem, serving
 from PIL import Image
 from test_server_runs import ask, follow
@@ -17,6 +18,7 @@ from server.database import open_database
 from server.eventlog import EventLog
 from server.retention import sweep
 from server.runs import Runs
+from tools.errors import Conflict
 
 WORD = "zebrafinch"  # of a message, and nowhere else
 
@@ -148,3 +150,14 @@ async def test_a_render_takes_little_room(context: Context) -> None:
             run = await runs.start(ask("another one, please"), thread_id)
             await follow(runs, run)
         assert (await log.size() + await size(graph) - before) / renders <= 200 * 1024
+
+
+async def test_whoever_comes_back_in_time_keeps_the_thread(context: Context) -> None:
+    """Between the sweep's look and its deletion a new message may come; the sweep cancels nothing."""
+    async with opened(context) as (runs, log, _):
+        thread_id = await made(runs, "a neon city")
+        run = await runs.start(ask("another"), thread_id)
+        with pytest.raises(Conflict):
+            await runs.forget(thread_id)
+        await follow(runs, run)
+        assert (await log.run(thread_id, run.run_id)).status == "success"

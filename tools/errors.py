@@ -111,3 +111,13 @@ class Cancelled(AppError):
 
     code = "cancelled"
     status = 409
+
+
+def status_of(code: str) -> int | None:
+    """Return the HTTP status of the errors whose own code is `code`; None where no class has it."""
+    kinds = [AppError]
+    for kind in kinds:  # grows as it goes
+        if kind.code == code:
+            return kind.status
+        kinds.extend(kind.__subclasses__())
+    return None

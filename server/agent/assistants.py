@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from graph.choice import StyleChoice
+from graph.settings import VERSION
 from server.agent.schemas import AssistantSearch, Input, RunContext
 from server.agent.values import GRAPH, SHOWN
 from server.deps import GraphDep
-from server.health import VERSION
 from server.problems import PROBLEMS
 from tools.errors import InvalidRequest, NotFound
 

@@ -16,9 +16,9 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from graph.context import Context
-from graph.settings import Settings
+from graph.settings import VERSION, Settings
 from server.eventlog import EventLog
-from server.health import NAME, VERSION
+from server.health import NAME
 from server.mcp.desk import LEFT, Desk
 from server.mcp.tools import INSTRUCTIONS, TOOLS
 from server.problems import problem

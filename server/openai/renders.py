@@ -23,16 +23,13 @@ from tools.errors import (
     AppError,
     Cancelled,
     EngineBusy,
-    EngineFailed,
     InvalidRequest,
-    WeightsMissing,
+    status_of,
 )
 from tools.packs import open_pack
 from tools.profiles import Profile
 
 OPENAI_STYLES = ("vivid", "natural")  # what `style` meant to models that are retired by now
-
-_STATUS = {kind.code: kind.status for kind in (AppError, EngineBusy, EngineFailed, WeightsMissing)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class RunFailed(AppError):
     def __init__(self, fault: dict[str, Any]) -> None:
         super().__init__(fault["message"], code=fault["code"])
         self.retryable = fault["retryable"]
-        self.status = _STATUS.get(self.code, 500 if self.retryable else 400)
+        self.status = status_of(self.code) or (500 if self.retryable else 400)
 
 
 async def choose_profile(name: str | None, model: str | None, desk: Desk) -> Profile:
