@@ -5,7 +5,7 @@ IN := cd "$(ROOT)" &&
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check fix bench chaos train
+.PHONY: help setup demo serve test check fix eval bench chaos train
 
 help:            ## what there is
 	@$(IN) sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -31,6 +31,9 @@ check: setup     ## format, lint, types, architecture
 fix: setup       ## format, and mend what the linter can
 	@$(IN) $(PY) -m ruff format .
 	@$(IN) $(PY) -m ruff check --fix .
+
+eval: setup      ## every eval suite, a few cases each, and the gate (full: ./artisan eval run)
+	@$(IN) bash artisan eval run --quick --gate $(ARGS)
 
 bench: setup     ## the numbers in README.md, measured on this machine
 	@$(IN) $(PY) -m evals.bench $(ARGS)

@@ -4,33 +4,39 @@ Speeds are noisy here, so what can be a ratio is one, measured in turns in a sin
 """
 
 import argparse
+import json
 import os
+import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import httpx2
 import numpy as np
 from PIL import Image
 
-from server.client import chat, own_server
+from evals.timing import (
+    MESSAGE,
+    ROOT,
+    SKETCH,
+    STYLE,
+    bare_render,
+    own_studio,
+    seconds,
+    timed_request,
+)
 from styles.calibration import load_calibration
 from styles.catalog import Catalog
 from styles.index import BEST_TEXTS, StyleIndex
 from tools.diffusion import DiffusersEngine, open_engine
-from tools.edges import extract_edges, resize_edges
+from tools.edges import extract_edges
 from tools.encoders import open_encoder
-from tools.imaging import ImageRequest, StyleMix
-from tools.profiles import load_profiles
+from tools.profiles import Profile, load_profiles
 
-ROOT = Path(__file__).parents[1]
-SKETCH = ROOT / "examples/sketches/lobby.png"
-MESSAGE = "art deco hotel lobby at dusk"
-STYLE = "art-deco"
+LONG_STEPS, LONG_SIZE = 60, 320  # about five seconds of the bare engine on two cores
 
 
 def report(name: str, value: str, wanted: str) -> None:
@@ -96,64 +102,28 @@ def retrieval(count: int) -> None:
     report("  same top 8 as exact search", f"{same} of {len(queries)}", "all")
 
 
-def request_seconds(profile: str, requests: int = 5) -> float:
-    """Median wall time of the demo's request under a profile, through a server of its own, the first left out."""
-    form = {"message": MESSAGE, "style": STYLE, "profile": profile}
-    with (
-        tempfile.TemporaryDirectory() as data,
-        _environment(ARTISAN_DATA_DIR=data),
-        own_server() as url,
-        httpx2.Client(base_url=url, timeout=120, trust_env=False) as http,
-    ):
-        walls = []
-        for number in range(requests + 1):
-            start = time.perf_counter()
-            for event in chat(http, form | {"seed": str(number)}, SKETCH):
-                assert event.name != "error", event.data
-            walls.append(time.perf_counter() - start)
-    return statistics.median(walls[1:])
-
-
 def service(renders: int) -> None:
     """The demo's request through a real server, in turns with the bare engine; then the server's memory."""
-    engine = open_engine(load_profiles(ROOT / "models/profiles.toml")["starter"], ROOT / "models")
-    with (
-        tempfile.TemporaryDirectory() as data,
-        _environment(ARTISAN_DATA_DIR=data),
-        own_server() as url,
-        httpx2.Client(base_url=url, timeout=120, trust_env=False) as http,
-    ):
-        bare = _bare_render(engine)
-        walls, firsts, ratios, memory = [], [], [], []
-        nodes: dict[str, list[int]] = {}
-        own = []  # wall seconds outside the graph's nodes
+    walls, firsts, own, ratios, memory = [], [], [], [], []
+    nodes: dict[str, list[float]] = {}
+    with own_studio() as http:
+        bare = bare_render(*_engine())
         for number in range(renders):
-            start = time.perf_counter()
-            first, inside_ms = 0.0, 0
-            for event in chat(
-                http, {"message": MESSAGE, "style": STYLE, "seed": str(number)}, SKETCH
-            ):
-                first = first or time.perf_counter() - start
-                assert event.name != "error", event.data
-                if event.name == "node" and event.data["status"] == "finished":
-                    nodes.setdefault(event.data["node"], []).append(event.data["elapsed_ms"])
-                    inside_ms += event.data["elapsed_ms"]
-            walls.append(time.perf_counter() - start)
-            own.append(walls[-1] - inside_ms / 1000)
-            firsts.append(first)
+            timed = timed_request(http, number)
+            walls.append(timed.wall_s)
+            firsts.append(timed.first_event_s)
+            own.append(timed.outside_s)
             memory.append(_memory_of_child())
+            for node, ms in timed.nodes_ms.items():
+                nodes.setdefault(node, []).append(ms)
             if number % 5 == 4:
-                start = time.perf_counter()
-                bare()
-                ratios.append(walls[-1] / (time.perf_counter() - start))
+                ratios.append(timed.wall_s / (seconds(bare) * timed.renders))
     report(
         "POST /chat to first event, median", f"{statistics.median(firsts) * 1000:.1f} ms", "50 ms"
     )
     report("whole render through the service, median", f"{statistics.median(walls):.2f} s", "15 s")
-    report(
-        "service / bare engine, wall, median of pairs", f"{statistics.median(ratios):.3f}", "1.030"
-    )
-    report("  of it outside the nodes, median", f"{statistics.median(own) * 1000:.0f} ms", "3 %")
+    report("service / bare engine, wall, median of pairs", f"{statistics.median(ratios):.3f}", "-")
+    report("  of it outside the nodes, median", f"{statistics.median(own) * 1000:.0f} ms", "-")
     for node, times in nodes.items():
         report(f"  {node}, median", f"{statistics.median(times):.0f} ms", "-")
     if len(memory) >= 10:
@@ -161,28 +131,90 @@ def service(renders: int) -> None:
         report(f"memory after {len(memory)} renders against after 5", f"{growth:+.1%}", "+3 %")
 
 
-def _bare_render(engine: DiffusersEngine) -> Callable[[], Image.Image]:
-    """The same picture from the engine alone: no graph, no server, no previews."""
-    sketch = Image.open(SKETCH).convert("RGB")
-    profile = engine.profile
-    width, height = profile.size, profile.size * sketch.height // sketch.width // 32 * 32
-    style = Catalog(ROOT / "styles/library").get(STYLE)
-    vectors = tuple(
-        engine.embed_style(Image.open(path).convert("RGB")) for path in style.references
+def overhead(pairs: int) -> None:
+    """A render of about five seconds: what the service, everything durable, adds to the bare engine."""
+    engine, profile, catalog = _engine()
+    bare = bare_render(engine, profile, catalog, steps=LONG_STEPS, size=LONG_SIZE)
+    form = {"steps": str(LONG_STEPS), "size": str(LONG_SIZE)}
+    alone, ratios, own = [], [], []
+    with own_studio() as http:
+        timed_request(http, pairs, **form)
+        for number in range(pairs):
+            first = seconds(bare) if number % 2 else None  # the one before the other, by turns
+            timed = timed_request(http, number, **form)
+            alone.append(first or seconds(bare))
+            ratios.append(timed.wall_s / (alone[-1] * timed.renders))
+            own.append(timed.outside_s / timed.wall_s)
+            print(f"  pair {number + 1}: {timed.wall_s:.2f} s, {alone[-1]:.2f} s alone", flush=True)
+    report("bare engine, a long render, median", f"{statistics.median(alone):.2f} s", "5 s")
+    low, high = min(ratios), max(ratios)
+    report(
+        f"whole request / bare engine, median of {pairs} pairs",
+        f"{statistics.median(ratios):.3f}",
+        "1.030",
     )
-    request = ImageRequest(
-        prompt=style.prompt.replace("{prompt}", MESSAGE),
-        seed=1,
-        width=width,
-        height=height,
-        steps=profile.steps,
-        guidance_scale=profile.guidance_scale,
-        low_noise=profile.low_noise,
-        edges=resize_edges(extract_edges(sketch), width, height),
-        style=StyleMix(vectors, (1 / len(vectors),) * len(vectors)),
+    report("  least and most of them", f"{low:.3f}, {high:.3f}", "-")
+    report("  outside the graph's nodes, median", f"{statistics.median(own):.2%}", "3 %")
+
+
+def full(refusals: int = 100) -> None:
+    """How soon a studio whose queue is full says so, while it renders on all cores."""
+    from server.runs import RUNS_MAX
+
+    form = {"message": MESSAGE, "style": STYLE, "steps": "60", "size": "512"}
+    sent = {name: (None, value.encode()) for name, value in form.items()}
+    with own_studio() as http:
+        timed_request(http, 0)
+        for _ in range(RUNS_MAX):  # what is left of a stream stops nothing
+            with http.stream("POST", "/chat", files=sent) as stream:
+                assert stream.status_code == 200, stream.read()
+                next(stream.iter_lines())
+        times = []
+        for _ in range(refusals):
+            start = time.perf_counter()
+            answer = http.post("/chat", files=sent)
+            times.append(time.perf_counter() - start)
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["retry-after"]) > 0
+    report(
+        f"503 with Retry-After when {RUNS_MAX} runs wait, median",
+        f"{statistics.median(times) * 1000:.1f} ms",
+        "50 ms",
     )
-    engine.generate(request, lambda _: None)
-    return lambda: engine.generate(request, lambda _: None)
+    report(f"  slowest of {refusals}", f"{max(times) * 1000:.1f} ms", "50 ms")
+
+
+def watchers(count: int = 500) -> None:
+    """Memory of the server for each open stream of a run that waits for its turn."""
+    form = {"message": MESSAGE, "style": STYLE, "steps": "60"}
+    sent = {name: (None, value.encode()) for name, value in form.items()}
+    with own_studio() as http, ExitStack() as streams:
+        timed_request(http, 0, steps="60")
+        for _ in range(3):  # the first two render meanwhile
+            with http.stream("POST", "/chat", files=sent) as stream:
+                told = next(line for line in stream.iter_lines() if line.startswith("data:"))
+        run = json.loads(told.removeprefix("data:"))
+        path = f"/threads/{run['thread_id']}/runs/{run['run_id']}/stream?format=studio"
+        host, port = http.base_url.host, http.base_url.port
+
+        def watch() -> None:
+            stream = streams.enter_context(socket.create_connection((host, port or 80)))
+            stream.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            got = b""
+            while b"event: metadata" not in got:
+                got += stream.recv(65536)
+
+        watch()
+        before = _memory_of_child()
+        for _ in range(count):
+            watch()
+        each = (_memory_of_child() - before) / count
+    report(f"memory for each of {count} watchers of a run", f"{each / 1024:.0f} KB", "64 KB")
+
+
+def _engine() -> tuple[DiffusersEngine, Profile, Catalog]:
+    profile = load_profiles(ROOT / "models/profiles.toml")["starter"]
+    return open_engine(profile, ROOT / "models"), profile, Catalog(ROOT / "styles/library")
 
 
 def _memory_of_child() -> int:
@@ -192,32 +224,22 @@ def _memory_of_child() -> int:
     return max(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def main() -> None:
     """Measure everything, or what --only names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--renders", type=int, default=50)
     parser.add_argument("--styles", type=int, default=10_000)
-    parser.add_argument("--only", choices=["edges", "retrieval", "service"])
-    args = parser.parse_args()
+    parser.add_argument("--pairs", type=int, default=12)
     parts: dict[str, Callable[[], None]] = {
         "edges": edge_extraction,
         "retrieval": lambda: retrieval(args.styles),
         "service": lambda: service(args.renders),
+        "overhead": lambda: overhead(args.pairs),
+        "full": full,
+        "watchers": watchers,
     }
+    parser.add_argument("--only", choices=list(parts))
+    args = parser.parse_args()
     for name, measure in parts.items():
         if args.only in (None, name):
             measure()

@@ -1,7 +1,7 @@
 """What the chosen styles bring to a render: their references as something sees them, and words."""
 
+import weakref
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,9 @@ from graph.context import Context
 from graph.state import StyleWeight
 
 T = TypeVar("T")
+
+# By the id of who sees, never by who it is: models must not stay in memory because of what they have seen.
+_SEEN: dict[int, dict[tuple[str, Path], tuple[int, Any]]] = {}
 
 
 def style_views(
@@ -29,7 +32,7 @@ def style_views(
             seen = [see(own.convert("RGB"))]
         else:
             paths = context.catalog.get(chosen["style"]).references
-            seen = [_see_file(see, path, path.stat().st_mtime_ns) for path in paths]
+            seen = [_see_file(see, path) for path in paths]
         views.extend((view, chosen["weight"] / len(seen)) for view in seen)
     return views
 
@@ -42,7 +45,15 @@ def style_words(styles: list[StyleWeight], context: Context) -> str:
     return context.catalog.get(max(named, key=lambda share: share["weight"])["style"]).prompt
 
 
-@lru_cache(maxsize=1024)
-def _see_file(see: Callable[[Image.Image], Any], path: Path, _modified_ns: int) -> Any:
-    with Image.open(path) as image:
-        return see(image.convert("RGB"))
+def _see_file(see: Callable[[Image.Image], Any], path: Path) -> Any:
+    """What `see` makes of a reference, remembered until the file changes or who sees is gone."""
+    owner = getattr(see, "__self__", see)
+    if id(owner) not in _SEEN:
+        _SEEN[id(owner)] = {}
+        weakref.finalize(owner, _SEEN.pop, id(owner), None).atexit = False
+    memory, key = _SEEN[id(owner)], (see.__name__, path)
+    modified = path.stat().st_mtime_ns
+    if key not in memory or memory[key][0] != modified:
+        with Image.open(path) as image:
+            memory[key] = modified, see(image.convert("RGB"))
+    return memory[key][1]

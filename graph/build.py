@@ -1,9 +1,7 @@
-"""The wiring: which node follows which, and what a process opens to run them."""
+"""The wiring: which node follows which, on which checkpoints."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import aiosqlite
@@ -14,7 +12,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import RetryPolicy
 
-from graph.context import Context, Studio
+from graph.context import Context
+from graph.opening import open_releases
 from graph.settings import Settings
 from graph.state import Request, State
 from nodes.begin import begin
@@ -24,18 +23,7 @@ from nodes.enhance_prompt import enhance_prompt
 from nodes.extract_edges import extract_edges
 from nodes.generate_image import generate_image
 from nodes.retrieve_styles import retrieve_styles
-from styles.calibration import load_calibration
-from styles.catalog import Catalog
-from styles.index import StyleIndex
-from tools.artifacts import ArtifactStore
-from tools.diffusion import open_engine
-from tools.disk import writing
-from tools.encoders import open_encoder
 from tools.errors import EngineBusy, EngineFailed
-from tools.lane import GpuLane
-from tools.profiles import load_profiles
-from tools.prompts import open_prompt_writer
-from tools.unfinished import UnfinishedRenders
 
 Graph = CompiledStateGraph[State, Context, Request, State]
 
@@ -98,76 +86,6 @@ async def open_checkpointer(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
 
 @asynccontextmanager
 async def open_context(settings: Settings) -> AsyncIterator[Context]:
-    """Open what the nodes need; models load when a run first asks for their profile.
-
-    Raises `CatalogError` for a broken style library, and what `load_profiles` raises.
-    """
-    catalog = Catalog(settings.library, settings.data_dir / "styles")
-
-    def open_studio(name: str) -> Studio:
-        profile, models = context.profile(name), settings.models_dir
-        encoder = open_encoder(profile, models)
-        calibration = load_calibration(models / "calibration.json", encoder.name)
-        folder = settings.data_dir / "index"
-        with writing(folder):
-            index = StyleIndex(encoder, catalog, folder, calibration)
-        return Studio(profile, open_engine(profile, models), encoder, index)
-
-    async def studio(name: str) -> Studio:
-        profile = context.profile(name)
-        # The first profile of a pack opens it for all of them.
-        opener = next(p.name for p in context.profiles.values() if p.pack == profile.pack)
-        return replace(await opened(opener), profile=profile)
-
-    key, lane = settings.llm_api_key, GpuLane(settings.step_timeout_s, settings.load_timeout_s)
-    opened = opened_once(open_studio, lane)
-    context = Context(
-        settings=settings,
-        profiles=load_profiles(settings.models_dir / "profiles.toml"),
-        artifacts=ArtifactStore(settings.data_dir / "artifacts"),
-        unfinished=UnfinishedRenders(settings.data_dir / "unfinished"),
-        catalog=catalog,
-        prompts=open_prompt_writer(
-            settings.llm_base_url,
-            key.get_secret_value() if key else None,
-            settings.llm_model,
-            settings.llm_timeout_s,
-        ),
-        lane=lane,
-        studio=studio,
-    )
-    try:
-        yield context
-    finally:
-        await asyncio.to_thread(context.lane.close)
-
-
-def opened_once(
-    open_studio: Callable[[str], Studio], lane: GpuLane
-) -> Callable[[str], Awaitable[Studio]]:
-    """Make a blocking opener asynchronous: each studio is opened once, on the lane, and shared.
-
-    A failure goes to everyone who waits, and the next caller tries again. What was opened before the lane gave up a
-    job is opened anew: the job may hold it for ever.
-    """
-    opening: dict[str, asyncio.Task[Studio]] = {}
-    generation = lane.generation
-
-    async def studio(name: str) -> Studio:
-        nonlocal generation
-        if generation != lane.generation:
-            generation = lane.generation
-            for stale in [known for known, task in opening.items() if task.done()]:
-                del opening[stale]
-        if name not in opening:
-            # A task of its own: a cancelled run must not stop the models that others wait for.
-            opening[name] = asyncio.create_task(lane.run(lambda _: open_studio(name)))
-        task = opening[name]
-        try:
-            return await asyncio.shield(task)
-        except Exception:
-            if opening.get(name) is task:
-                del opening[name]
-            raise
-
-    return studio
+    """Open what the nodes need, on the release that is in production. Raises what `open_releases` does."""
+    async with open_releases(settings) as releases:
+        yield releases.serving

@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from graph.context import Context
 from graph.state import StyleWeight
+from styles.catalog import Catalog
+from tools.artifacts import ArtifactStore
 from tools.errors import AppError, InvalidRequest, NotFound
 
 STYLES_MAX = 4  # in one blend
@@ -60,13 +62,17 @@ def settle(choice: StyleChoice, context: Context) -> list[StyleWeight]:
     Raises `NotFound` (`unknown_style`, `unknown_artifact`), and `InvalidRequest` (`invalid_choice`)
     for a style named twice.
     """
+    return _settled(choice, context.catalog, context.artifacts)
+
+
+def _settled(choice: StyleChoice, catalog: Catalog, artifacts: ArtifactStore) -> list[StyleWeight]:
     names = [share.style for share in choice.styles]
     for name in names:
         if names.count(name) > 1:
             raise _invalid(f"{name!r} is named twice")
         if not name.startswith(OWN_REFERENCE):
-            context.catalog.get(name)
-        elif not context.artifacts.exists(name.removeprefix(OWN_REFERENCE)):
+            catalog.get(name)
+        elif not artifacts.exists(name.removeprefix(OWN_REFERENCE)):
             raise NotFound(f"There is no image {name!r}: upload it first.", code="unknown_artifact")
     total = sum(share.weight for share in choice.styles)
     return [StyleWeight(style=s.style, weight=s.weight / total) for s in choice.styles]
@@ -82,10 +88,12 @@ def answer_schema(context: Context) -> type[StyleChoice]:
 
     An answer refused by its schema leaves the question open; one refused later would be spent.
     """
+    # Not the context itself, which holds models: Python keeps the types that were made last.
+    catalog, artifacts = context.catalog, context.artifacts
 
     def check(choice: StyleChoice) -> StyleChoice:
         try:
-            settle(choice, context)
+            _settled(choice, catalog, artifacts)
         except AppError as error:
             raise ValueError(error.message) from error
         return choice

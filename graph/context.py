@@ -14,6 +14,7 @@ from tools.lane import GpuLane
 from tools.profiles import Profile
 from tools.prompts import PromptWriter
 from tools.unfinished import UnfinishedRenders
+from tools.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,33 @@ class Studio:
     index: StyleIndex
 
 
+OpenStudio = Callable[[str], Awaitable[Studio]]
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything the nodes reach the world through."""
+    """Everything the nodes reach the world through, on one release: `graph/releases.py`."""
 
-    settings: Settings
+    settings: Settings  # `models_dir` is the release's own
+    versions: Versions
     profiles: Mapping[str, Profile]  # all there are, opened or not
     artifacts: ArtifactStore
     unfinished: UnfinishedRenders
     catalog: Catalog
     prompts: PromptWriter
     lane: GpuLane
-    studio: Callable[[str], Awaitable[Studio]]  # opens a profile once, on first use
+    studio: OpenStudio  # opens a profile once, on first use
 
     def profile(self, name: str) -> Profile:
         """Return the profile called `name`. Raises `InvalidRequest` (`unknown_profile`)."""
-        if name not in self.profiles:
-            known = ", ".join(sorted(self.profiles))
-            raise InvalidRequest(
-                f"There is no profile {name[:60]!r}: choose one of {known}.", code="unknown_profile"
-            )
-        return self.profiles[name]
+        return find_profile(self.profiles, name)
+
+
+def find_profile(profiles: Mapping[str, Profile], name: str) -> Profile:
+    """Return the profile called `name`. Raises `InvalidRequest` (`unknown_profile`)."""
+    if name not in profiles:
+        known = ", ".join(sorted(profiles))
+        raise InvalidRequest(
+            f"There is no profile {name[:60]!r}: choose one of {known}.", code="unknown_profile"
+        )
+    return profiles[name]

@@ -38,6 +38,7 @@ def image_request(state: State, studio: Studio, context: Context) -> ImageReques
             state["enhancement"]["prompt"],
             style_words(state["styles"], context),
             profile.token_budget,
+            rules=context.prompts.rules,
             messages=state["messages"],
             count_tokens=studio.engine.count_tokens,
         ),
@@ -68,6 +69,7 @@ class Recipe(BaseModel):
 
     recipe: Literal["1"]
     studio: str  # version
+    versions: Json[dict[str, str]] = {}  # of the release: kind, name; older recipes lack it
     engine: str
     profile: str
     prompt: str = Field(max_length=WORDS_MAX)
@@ -94,6 +96,7 @@ def recipe(
     return {
         "recipe": FORMAT,
         "studio": VERSION,
+        "versions": json.dumps(dict(context.versions)),
         "engine": studio.engine.name,
         "profile": studio.profile.name,
         "prompt": request.prompt,

@@ -60,7 +60,8 @@ def read_original(data: bytes) -> Original:
         file.load()
         text: Mapping[str, str] = file.text  # type: ignore[attr-defined]
     chunks = {name: str(text[name]) for name in Recipe.model_fields if name in text}
-    missing = [name for name in Recipe.model_fields if name not in chunks]
+    needed = [name for name, field in Recipe.model_fields.items() if field.is_required()]
+    missing = [name for name in needed if name not in chunks]
     if not chunks:
         raise InvalidRequest(
             "This picture has no recipe: it was not made here, or a program that saved it again "
@@ -156,6 +157,15 @@ def doubts(recipe: Recipe, engine: ImageEngine, context: Context) -> list[str]:
     return found
 
 
+def other_versions(recipe: Recipe, context: Context) -> list[str]:
+    """Say which parts of the release are not those that made the picture."""
+    return [
+        f"The picture was made with {name[:60]!r}, this is {context.versions.get(kind, 'none')}."
+        for kind, name in recipe.versions.items()
+        if context.versions.get(kind) != name
+    ]
+
+
 def rewritten(
     original: Original, image: Image.Image, engine: ImageEngine, context: Context
 ) -> dict[str, str]:
@@ -164,6 +174,7 @@ def rewritten(
     return {
         **original.chunks,
         "studio": VERSION,
+        "versions": json.dumps(dict(context.versions)),
         "engine": engine.name,
         "references": json.dumps(references),
         "pixels": pixels_digest(image),

@@ -49,6 +49,15 @@ class Settings(BaseSettings):
     keep_days: float = Field(0.0, ge=0)
     keep_mb: float = Field(20_000.0, ge=0)
 
+    # Where runs are told as OpenTelemetry traces, an OTLP collector over HTTP; none: nowhere.
+    otlp_endpoint: str | None = Field(None, pattern="^https?://[^/]")
+    trace_content: bool = False  # whether what people wrote goes along
+
+    # The release in staging on trial: the share of new threads that begin on it, and of finished runs that are
+    # done again on it, unseen, while nobody waits.
+    canary: float = Field(0.0, ge=0, le=1)
+    shadow: float = Field(0.0, ge=0, le=1)
+
     # A server that speaks OpenAI's protocol; with neither address nor key the rules write prompts.
     llm_base_url: str | None = None
     llm_model: str = "gpt-4o-mini"

@@ -85,6 +85,7 @@ class Request(TypedDict):
 class Update(TypedDict, total=False):
     """What the nodes add, in the order they add it."""
 
+    versions: dict[str, str]  # of the turn's release, by kind; older threads lack it
     turn: int  # counts the messages of the thread, from 1
     messages: list[str]  # the thread's messages so far; the last one is the present one
     sketches: list[str | None]  # the sketch under each message; older threads begin later

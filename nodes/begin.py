@@ -9,7 +9,8 @@ from graph.state import Canvas, Enhancement, Said, State, Update
 async def begin(state: State, runtime: Runtime[Context]) -> Update:
     """Open a turn: a thread's state outlives it, so forget what the last turn made.
 
-    Reads `message`, `messages`, `sketches`, `turn`, `styles`, `sketch`; writes every key of `Update` but `replies`.
+    Reads `message`, `messages`, `sketches`, `turn`, `styles`, `sketch`; writes every key of `Update` but `replies`. The
+    whole turn runs on the release that `versions` names, whatever serves by then.
     """
     turn = state.get("turn", 0) + 1
     before = state.get("messages", [])
@@ -18,6 +19,7 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
     paper = "on the thread's sketch" if state["sketch"] else "without a sketch"
     runtime.stream_writer(Said(type="said", node="begin", text=f"Message {turn}, {paper}."))
     return {
+        "versions": dict(runtime.context.versions),
         "turn": turn,
         "messages": [*before, state["message"]],
         "sketches": [*drawn, state["sketch"]],

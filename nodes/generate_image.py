@@ -22,7 +22,7 @@ async def generate_image(state: State, runtime: Runtime[Context]) -> Update:
     """Render the prompt in the chosen styles on the sketch's lines, and crop it to the sketch.
 
     Reads `enhancement`, `messages`, `styles`, `canvas`, `edge_map`, `attempts`, `seed`, `steps`,
-    `profile`; adds to `attempts`, unmeasured.
+    `profile`; adds to `attempts`, unmeasured, and writes `versions`: those of `begin`, unless they are gone by now.
     """
     ctx = runtime.context
     studio = await ctx.studio(state["profile"])
@@ -70,7 +70,7 @@ async def generate_image(state: State, runtime: Runtime[Context]) -> Update:
     )
     text = f"{image.width}x{image.height} px in {request.steps} steps from seed {request.seed}."
     runtime.stream_writer(Said(type="said", node="generate_image", text=text))
-    return {"attempts": [*state["attempts"], attempt]}
+    return {"attempts": [*state["attempts"], attempt], "versions": dict(ctx.versions)}
 
 
 def _keep(preview: Image.Image | None, artifacts: ArtifactStore) -> str | None:

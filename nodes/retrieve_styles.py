@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 from graph.choice import parse_style
 from graph.context import Context
 from graph.state import Said, State, Update
+from styles.index import NAMED
 
 MATCHES = 8
 TOLD = 3  # of them, in words
@@ -29,7 +30,8 @@ async def retrieve_styles(state: State, runtime: Runtime[Context]) -> Update:
     *history, message = state["messages"]
     matches = await asyncio.to_thread(studio.index.search, message, MATCHES)
     earlier = state["earlier_styles"]
-    if matches and matches[0]["band"] == "strong":
+    # "with lanterns" has a nearest style too: only words that surely mean one replace the style in force.
+    if matches and matches[0]["band"] == "strong" and (not earlier or matches[0]["score"] >= NAMED):
         earlier = []
     elif history:
         # The newest words come first, because an encoder cuts off what is too long.

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evals.cli import app as eval_app
+from server.models_cli import app as models_app
+from server.shell import ROOT, print_rows, read_settings
 from tools.errors import AppError, Conflict, InvalidRequest
 
 if TYPE_CHECKING:
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from styles.catalog import Catalog
 
-ROOT = Path(__file__).parent.parent
 DEMO_SKETCH = ROOT / "examples" / "sketches" / "lobby.png"
 DEMO_WORDS = "art deco hotel lobby at dusk"
 DEMO_OUT = ROOT / "out" / "demo.png"
@@ -42,8 +44,8 @@ app = typer.Typer(
 )
 styles_app = typer.Typer(help="The style library.", no_args_is_help=True)
 app.add_typer(styles_app, name="styles")
-models_app = typer.Typer(help="The models of the profiles.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+app.add_typer(eval_app, name="eval")
 
 Sketch = Annotated[
     Path, typer.Argument(help="A drawing: PNG, JPEG or WebP.", exists=True, dir_okay=False)
@@ -75,7 +77,7 @@ def serve(
     if until_stdin_closes:
         _stop_when_stdin_closes()
     os.chdir(ROOT)  # where the paths of the settings start
-    settings = _settings(host=host, port=port, profile=profile)
+    settings = read_settings(host=host, port=port, profile=profile)
     with _listen(settings.host, settings.port) as listener:
         from server.app import create_app
 
@@ -139,15 +141,17 @@ def replay(
     """Make a picture again from the recipe in its file; exit code 1 when it is not identical."""
     from server.replay import replay_file
 
-    if not replay_file(picture, out, _settings()):
+    if not replay_file(picture, out, read_settings()):
         raise typer.Exit(1)
 
 
 @styles_app.command("list")
 def list_styles() -> None:
     """Every style there is."""
-    rows = [(s.slug, s.name, ", ".join(s.tags[:5])) for s in _catalog(_settings()).styles.values()]
-    _print_rows(("slug", "name", "tags"), rows)
+    rows = [
+        (s.slug, s.name, ", ".join(s.tags[:5])) for s in _catalog(read_settings()).styles.values()
+    ]
+    print_rows(("slug", "name", "tags"), rows)
 
 
 @styles_app.command("search")
@@ -155,10 +159,10 @@ def search_styles(query: str, server: Server = None) -> None:
     """The styles that fit your words, best first."""
     from server.client import search, studio
 
-    with studio(server, _settings()) as http:
+    with studio(server, read_settings()) as http:
         matches = search(http, query)
     rows = [(m["style"], f"{m['score']:.2f}", m["band"], m["reason"]) for m in matches]
-    _print_rows(("slug", "score", "fits", "why"), rows)
+    print_rows(("slug", "score", "fits", "why"), rows)
 
 
 @styles_app.command("add")
@@ -169,29 +173,12 @@ def add_style(
     tags: Annotated[str, typer.Option(help="Comma-separated, for images.")] = "",
 ) -> None:
     """Add a style of your own: its folder, or images with a name, description and tags."""
-    catalog = _catalog(_settings())
+    catalog = _catalog(read_settings())
     if len(paths) == 1 and paths[0].is_dir():
         slug = _add_folder(catalog, paths[0])
     else:
         slug = _add_images(catalog, paths, name, description, tags)
     typer.echo(f"added {slug}")
-
-
-@models_app.command("pull")
-def pull_models(
-    profile: Annotated[str, typer.Argument(help="Whose models, such as sd15.")],
-) -> None:
-    """Fetch the models of a profile from the hub, at their pinned revisions."""
-    from tools.hub import pull
-    from tools.profiles import load_profiles
-
-    models_dir = ROOT / _settings().models_dir
-    profiles = load_profiles(models_dir / "profiles.toml")
-    if profile not in profiles:
-        raise InvalidRequest(
-            f"There is no profile {profile!r}: choose one of {', '.join(profiles)}."
-        )
-    typer.echo(f"{pull(profiles[profile], models_dir)} is ready")
 
 
 def main() -> None:
@@ -223,7 +210,7 @@ def _paint(
     terminal.announce(console, sketch, fields["message"])
     with ExitStack() as stack:
         with console.status("opening the studio"):
-            http = stack.enter_context(studio(server, _settings()))
+            http = stack.enter_context(studio(server, read_settings()))
         pick = partial(terminal.ask, console) if asks else terminal.take_best
         result = terminal.paint(console, http, sketch, fields, pick)
         picture = fetch(http, result["image_url"])
@@ -234,40 +221,6 @@ def _paint(
     for path, image in saved.items():
         terminal.save(image, path)
     terminal.report(console, result, picture, list(saved))
-
-
-def _print_rows(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """A table on a terminal; elsewhere a line per row, with tabs, and no titles."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            typer.echo("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*titles, box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
-
-
-def _settings(**given: str | int | None) -> "Settings":
-    """The settings, with what the command line gave; `InvalidRequest` names each bad one."""
-    from pydantic import ValidationError
-
-    from graph.settings import Settings
-
-    overrides: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    try:
-        return Settings(_env_file=ROOT / ".env", **overrides)
-    except ValidationError as error:
-        lines = [f"{_variable(fault['loc'][0])}: {fault['msg']}" for fault in error.errors()]
-        raise InvalidRequest("\n".join(lines)) from error
-
-
-def _variable(setting: object) -> str:
-    return "ARTISAN_" + str(setting).upper().removeprefix("ARTISAN_")
 
 
 def _catalog(settings: "Settings") -> "Catalog":

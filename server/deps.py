@@ -7,13 +7,25 @@ from fastapi import Depends, Request
 
 from graph.build import Graph
 from graph.context import Context
+from graph.releases import Releases
+from server.canary import Canary
 from server.eventlog import EventLog
 from server.runs import Runs
 
 
 def _context(request: Request) -> Context:
-    context: Context = request.app.state.context
-    return context
+    """Of the release that serves as the request comes in."""
+    return _releases(request).context
+
+
+def _releases(request: Request) -> Releases:
+    releases: Releases = request.app.state.releases
+    return releases
+
+
+def _canary(request: Request) -> Canary:
+    canary: Canary = request.app.state.canary
+    return canary
 
 
 def _graph(request: Request) -> Graph:
@@ -39,7 +51,9 @@ def caller_of(request: Request) -> str:
 
 
 CallerDep = Annotated[str, Depends(caller_of)]
+CanaryDep = Annotated[Canary, Depends(_canary)]
 ContextDep = Annotated[Context, Depends(_context)]
 GraphDep = Annotated[Graph, Depends(_graph)]
 LogDep = Annotated[EventLog, Depends(_log)]
+ReleasesDep = Annotated[Releases, Depends(_releases)]
 RunsDep = Annotated[Runs, Depends(_runs)]

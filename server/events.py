@@ -65,6 +65,7 @@ class Result(TypedDict):
     enhanced_prompt: str  # what the engine got, style included
     fidelity: Fidelity
     profile: str
+    versions: dict[str, str]  # of the release that made it: kind, name
     elapsed_ms: int
 
 
@@ -202,6 +203,7 @@ class Narrator:
             enhanced_prompt=best["prompt"],
             fidelity=best["fidelity"],
             profile=state["profile"],
+            versions=state.get("versions", {}),
             elapsed_ms=self._since(self._began),
         )
 

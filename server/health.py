@@ -52,9 +52,9 @@ async def readyz(request: Request) -> Response:
         detail = "The models are being opened."
         return problem(503, "not_ready", detail, retryable=True, headers=headers)
     if error := opening.result():
-        state.opening = asyncio.create_task(open_models(state.context))
+        state.opening = asyncio.create_task(open_models(state.releases.context))
         return problem(503, error.code, error.message, retryable=True, headers=headers)
-    if error := state.context.lane.trouble():
+    if error := state.releases.context.lane.trouble():
         return problem(503, error.code, error.message, retryable=True, headers=headers)
     return JSONResponse({"status": "ready"})
 

@@ -94,7 +94,7 @@ def speak_problems(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.Error)
     async def refused_by_disk(request: Request, error: Exception) -> Response:
-        failure = disk_failure(error, request.app.state.context.settings.data_dir)
+        failure = disk_failure(error, request.app.state.releases.context.settings.data_dir)
         if failure is None:
             raise error
         return await app_error(request, failure)

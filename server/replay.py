@@ -8,9 +8,18 @@ from tempfile import TemporaryDirectory
 import typer
 from PIL import Image
 
-from graph.build import open_context
+from graph.opening import open_releases
 from graph.recipe import pixels_digest
-from graph.replay import Original, check_recipe, compare, doubts, read_original, replay, rewritten
+from graph.replay import (
+    Original,
+    check_recipe,
+    compare,
+    doubts,
+    other_versions,
+    read_original,
+    replay,
+    rewritten,
+)
 from graph.settings import Settings
 from server import terminal
 from tools.artifacts import ArtifactStore
@@ -36,12 +45,13 @@ def replay_file(path: Path, out: Path | None, settings: Settings) -> bool:
 
 async def _replay(original: Original, out: Path | None, settings: Settings) -> bool:
     recipe, console = original.recipe, terminal.open_console()
-    async with open_context(settings) as context:
+    async with open_releases(settings) as releases:
+        context = await releases.pinned(recipe.versions)
         check_recipe(original, context)
         if out is not None:
             terminal.check_target(out)
         with console.status("opening the models") as status:
-            engine = open_engine(context.profile(recipe.profile), settings.models_dir)
+            engine = open_engine(context.profile(recipe.profile), context.settings.models_dir)
 
             def show(step: Step) -> None:
                 status.update(f"step {step.number} of {step.total}")
@@ -50,7 +60,8 @@ async def _replay(original: Original, out: Path | None, settings: Settings) -> b
         if out is not None:
             terminal.save(_as_png(image, rewritten(original, image, engine, context)), out)
             typer.echo(f"saved {out}")
-        return _tell(original, image, doubts(recipe, engine, context))
+        others = other_versions(recipe, context)
+        return _tell(original, image, doubts(recipe, engine, context), others)
 
 
 def _as_png(image: Image.Image, chunks: Mapping[str, str]) -> bytes:
@@ -59,7 +70,11 @@ def _as_png(image: Image.Image, chunks: Mapping[str, str]) -> bytes:
         return store.get(store.put_image(image, chunks)).data
 
 
-def _tell(original: Original, image: Image.Image, why: Sequence[str]) -> bool:
+def _tell(
+    original: Original, image: Image.Image, why: Sequence[str], others: Sequence[str]
+) -> bool:
+    for other in others:
+        typer.echo(other)
     if pixels_digest(image) == original.recipe.pixels:
         typer.echo("identical")
         if not original.untouched:

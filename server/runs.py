@@ -7,7 +7,7 @@ import secrets
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
@@ -22,15 +22,19 @@ from graph.build import Graph
 from graph.checkpoints import forget_pass, forget_thread
 from graph.choice import StyleChoice
 from graph.context import Context
+from graph.releases import Releases
 from graph.state import Request, State
 from graph.travel import rewind
+from server.canary import Canary
 from server.eventlog import Event, EventLog, Once, Run, Stop, Strategy, as_event, now
 from server.events import MODES, End, Fault, Metadata, Narrator, Queue, Status, Told
 from server.line import Line
 from tools.disk import disk_failure
 from tools.errors import AppError, EngineBusy, InvalidRequest
+from tools.versions import Versions
 
 T = TypeVar("T")
+Heard = Callable[[Run, Event], None]  # must be quick: the loop waits for it
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +57,7 @@ class Live:
     task: asyncio.Task[None] | None = None
     place: int = 0  # in the line, as last told
     ending: bool = False  # its outcome is decided
+    versions: Versions = field(default_factory=dict)  # of the release it is on
 
     def publish(self, *events: Event) -> None:
         self.events.extend(events)
@@ -63,12 +68,24 @@ class Live:
 class Runs:
     """Starts, drives, cancels and replays runs."""
 
-    def __init__(self, log: EventLog, graph: Graph, context: Context, most: int) -> None:
-        """At most `most` runs wait and are under way at once."""
+    def __init__(
+        self,
+        log: EventLog,
+        graph: Graph,
+        releases: Releases,
+        most: int,
+        heard: Sequence[Heard] = (),
+        canary: Canary | None = None,
+    ) -> None:
+        """At most `most` runs wait and are under way at once; each in `heard` is told of every event that counts."""
         self._log = log
         self._graph = graph
-        self._context = context
+        self._releases = releases
+        self._unfinished = releases.context.unfinished
+        self._data_dir = releases.context.settings.data_dir
         self._most = most
+        self._heard = heard
+        self._canary = canary
         self._live: dict[str, Live] = {}
         self._line = Line()
         self._took: deque[float] = deque(maxlen=MEASURED)  # seconds
@@ -169,6 +186,7 @@ class Runs:
             if begun.run is not run:
                 del self._live[run.run_id]
                 return begun.run
+            self._hear(run, first)
             for other in begun.displaced:
                 self._halt(other, strategy if strategy == "rollback" else "interrupt")
             self._line.join(run)
@@ -181,7 +199,7 @@ class Runs:
     async def take_up(self) -> int:
         """Go on with every run that its process left, from its last finished node; say how many there were."""
         left = await self._log.active()
-        self._context.unfinished.keep_only({run.thread_id for run in left})
+        self._unfinished.keep_only({run.thread_id for run in left})
         for run in left:
             live = self._live[run.run_id] = Live(run, await self._log.events(run))
             if run.stop:
@@ -256,7 +274,12 @@ class Runs:
         """
         await self._log.forget_thread(thread_id)
         await forget_thread(self._graph, thread_id)
-        self._context.unfinished.drop(thread_id)
+        self._unfinished.drop(thread_id)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no run waits or is under way."""
+        return not self._live
 
     async def usher(self) -> None:
         """Let every watcher go once the server stops."""
@@ -346,7 +369,7 @@ class Runs:
         question: str | None = None
         last: list[Told] = []
         try:
-            status, told = await self._play(live)
+            status, told = await self._play_out(live)
             last.append(told)
             if status == "interrupted":
                 question = told.data["id"]
@@ -363,10 +386,27 @@ class Runs:
                 question = next(iter(live.run.input["answer"]))
         else:
             self._took.append(time.monotonic() - began)
+        self._releases.let_go(live.versions)
         await self._end(live, status, last, question)
 
-    async def _play(self, live: Live) -> tuple[Status, Told]:
-        """Drive the graph to its end or its question, telling what happens."""
+    async def _play_out(self, live: Live) -> tuple[Status, Told]:
+        """Play a run; where it fails on the release on trial, go on with the one that serves."""
+        try:
+            return await self._play(live)
+        except Exception as error:
+            trial = self._canary and self._canary.is_trial(live.versions)
+            if not trial or is_invalid_resume(error) or isinstance(error, GraphDrained):
+                raise
+            failed, versions = error, live.versions
+        attempt = 1 + sum(event.event == "metadata" for event in live.events)
+        await self._tell(live, Told("metadata", _metadata(live.run, attempt)))
+        ended = await self._play(live, self._releases.serving)
+        if self._canary:
+            self._canary.broke(live.run, versions, failed)
+        return ended
+
+    async def _play(self, live: Live, context: Context | None = None) -> tuple[Status, Told]:
+        """Drive the graph to its end or its question, telling what happens; on `context`, or the one that is due."""
         run = live.run
         narrator = Narrator()
         config = _config(run)
@@ -379,12 +419,15 @@ class Runs:
                 return narrator.ending()
         else:
             given, config = await self._opening(run, config)
+        # It holds the models while the run needs them.
+        context = context or await self._context_of(run, given, config)
+        live.versions = context.versions
         parts = cast(
             AsyncGenerator[Any, None],
             self._graph.astream(
                 given,
                 config,
-                context=self._context,
+                context=context,
                 stream_mode=MODES,
                 version="v2",
                 durability="sync",
@@ -410,10 +453,27 @@ class Runs:
             config = {**config, "metadata": {"run": run.run_id}}
         return run.input.get("request"), config
 
+    async def _context_of(self, run: Run, given: Any, config: RunnableConfig) -> Context:
+        """What a pass may use: where `begin` comes first what serves its thread, else the release it began with."""
+        if isinstance(given, dict):
+            return self._canary.begin(run.thread_id) if self._canary else self._releases.serving
+        moment = await self._graph.aget_state(config)
+        begun = moment.next and moment.next[0] not in ("__start__", "begin")
+        return await self._releases.pinned(moment.values.get("versions") if begun else None)
+
     async def _tell(self, live: Live, told: Told) -> None:
         event = as_event(len(live.events) + 1, told)
         await self._log.append(live.run, event)
         live.publish(event)
+        self._hear(live.run, event)
+
+    def _hear(self, run: Run, *events: Event) -> None:
+        for event in events:
+            for hear in self._heard:
+                try:
+                    hear(run, event)
+                except Exception:  # whoever listens must never break a run
+                    logger.exception("run %s: a listener failed at %s", run.run_id, event.event)
 
     async def _end(
         self, live: Live, status: Status, last: Sequence[Told], question: str | None
@@ -421,7 +481,7 @@ class Runs:
         live.ending = True
         told = [*last, Told("end", End(status=status))]
         events = [as_event(len(live.events) + i, t) for i, t in enumerate(told, start=1)]
-        self._context.unfinished.drop(live.run.thread_id)  # before the thread's next run may begin
+        self._unfinished.drop(live.run.thread_id)  # before the thread's next run may begin
         await _unbroken(self._finish(live, status, events, question))
 
     async def _finish(
@@ -438,10 +498,12 @@ class Runs:
             fault = Told("error", self._fault(error, live.run))
             last = [as_event(told + 1, fault), as_event(told + 2, Told("end", End(status="error")))]
             live.publish(*last)
+            self._hear(live.run, *last)
             live.task = asyncio.create_task(self._record_later(live, last))
             await self._admit()
             return
         live.publish(*last)
+        self._hear(live.run, *last)
         del self._live[live.run.run_id]
         await self._admit()
 
@@ -472,7 +534,7 @@ class Runs:
             error = InvalidRequest(
                 "This choice no longer fits: choose again.", code="invalid_choice"
             )
-        told = disk_failure(error, self._context.settings.data_dir) or error
+        told = disk_failure(error, self._data_dir) or error
         if isinstance(told, AppError):
             return Fault(code=told.code, message=told.message, retryable=told.retryable)
         logger.error("run %s failed", run.run_id, exc_info=error)

@@ -28,6 +28,7 @@ class RunSummary(BaseModel):
     run_id: str
     status: Literal["queued", "running", "success", "interrupted", "error", "cancelled"]
     message: str | None  # None: it answered a question, or went back to a checkpoint
+    versions: dict[str, str] | None  # of the release that made its result; None: it has none
     created_at: str  # ISO 8601, UTC
     ended_at: str | None
 
@@ -82,6 +83,7 @@ async def thread(thread_id: str, log: EventLog) -> ThreadSummary:
 def _summary(found: Thread) -> ThreadSummary:
     requests = [run.input["request"] for run in found.runs if "request" in run.input]
     sketches = [request["sketch"] for request in requests if request["sketch"]]
+    made_by = {result["run_id"]: result.get("versions") for result in found.results}
     return ThreadSummary(
         thread_id=found.thread_id,
         created_at=found.created_at,
@@ -93,6 +95,7 @@ def _summary(found: Thread) -> ThreadSummary:
                 run_id=run.run_id,
                 status=run.status,
                 message=run.input["request"]["message"] if "request" in run.input else None,
+                versions=made_by.get(run.run_id),
                 created_at=run.created_at,
                 ended_at=run.ended_at,
             )

@@ -22,7 +22,7 @@ class Calibration:
     """How a cosine becomes a probability, for one encoder: score = 1 / (1 + exp(-slope (lead - midpoint))).
 
     For words, the lead is how much nearer a style is than the nearest foreign look; for a picture, its cosine.
-    Platt scaling (Platt 1999), fitted by `python -m evals.calibrate` on labelled queries.
+    Platt scaling (Platt 1999), fitted by `./artisan eval calibrate` on labelled queries.
     """
 
     text_slope: float
@@ -52,29 +52,53 @@ class Calibration:
         return "possible" if score >= self.floor else "weak"
 
 
-def load_calibration(path: Path, encoder: str) -> Calibration:
-    """Return the calibration of an encoder family, "starter" or "clip-512", from `calibration.json` and what is beside.
+NUMBERS = tuple(entry.name for entry in fields(Calibration) if entry.type is float)
 
-    Raises `WeightsMissing` for an encoder that nobody has calibrated yet, or whose vectors are missing.
+
+def load_calibration(path: Path, encoder: str) -> Calibration:
+    """Return the calibration of the encoder with that name, from `calibration.json` and what is beside.
+
+    Raises `WeightsMissing` for an encoder that nobody has calibrated yet, whose vectors are missing, or whose files
+    are others than those that the numbers were fitted with.
     """
-    family = encoder.split("/")[0]
+    family, revision = encoder.split("/")
     table = json.loads(path.read_text("utf-8"))
     file = _vectors_path(path, family)
     if family not in table or not file.is_file():
         raise WeightsMissing(
-            f"The scores of {family!r} are not calibrated: run `python -m evals.calibrate --write`."
+            f"The scores of {family!r} are not calibrated: run `./artisan eval calibrate --write`."
         )
+    fitted = table[family].get("encoder")
+    if fitted != revision:
+        raise WeightsMissing(
+            f"The scores were fitted with the encoder {family}/{fitted}, this is {encoder}: take the"
+            " thresholds that belong to this pack, or run `./artisan eval calibrate --write`."
+        )
+    values = {name: table[family][name] for name in NUMBERS if name in table[family]}
     with np.load(file) as arrays:
         marks, vectors = arrays["marks"], arrays["vectors"].astype(np.float32)
         metric = arrays["metric"].astype(np.float32)
     known = {bytes(m): vector for m, vector in zip(marks, vectors, strict=True)}
-    return Calibration(**table[family], metric=metric, looks=load_looks(), known=known)
+    return Calibration(**values, metric=metric, looks=load_looks(), known=known)
 
 
-def save_calibration(path: Path, family: str, calibration: Calibration) -> None:
-    """Write what `load_calibration` reads; other families stay."""
+def save_calibration(
+    path: Path,
+    encoder: str,
+    calibration: Calibration,
+    data: str = "",
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
+    """Write what `load_calibration` reads, fitted with that encoder on datasets of the hash `data`.
+
+    `intervals` say how far the numbers can be trusted, for a reader. Other families stay.
+    """
+    family, revision = encoder.split("/")
     table = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    table[family] = numbers(calibration)
+    sure = {
+        name: [round(low, 5), round(high, 5)] for name, (low, high) in (intervals or {}).items()
+    }
+    table[family] = {"encoder": revision, "data": data, **numbers(calibration), "intervals": sure}
     path.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
     known = sorted(calibration.known.items())
     np.savez(
@@ -87,11 +111,7 @@ def save_calibration(path: Path, family: str, calibration: Calibration) -> None:
 
 def numbers(calibration: Calibration) -> dict[str, float]:
     """The fitted numbers by name."""
-    return {
-        entry.name: round(value, 5)
-        for entry in fields(calibration)
-        if isinstance(value := getattr(calibration, entry.name), float)
-    }
+    return {name: round(getattr(calibration, name), 5) for name in NUMBERS}
 
 
 def mark(text: str) -> bytes:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 BEST_TEXTS = 5  # the match of a style is the mean of its best few text vectors
-NAMED = 0.9  # score from which a foreign look is said to be meant
+NAMED = 0.9  # score from which a foreign look, or another style than the one in force, is said to be meant
 EMBEDDED = 16  # texts embedded at a time, of like length, since a batch is padded to its longest
 BATCH = 4000  # vectors handed to Chroma at a time; it takes about five thousand
 
@@ -119,9 +119,11 @@ class StyleIndex:
             m["style"]: m["digest"]
             for m in self._collection.get(include=["metadatas"])["metadatas"] or []
         }
-        for slug in stored.keys() - wanted.keys():
+        # Chroma's collection may be that of another index too, so what it holds is not all that counts.
+        for slug in (stored.keys() | self._entries.keys()) - wanted.keys():
             self.remove(str(slug))
-        if new := [style for slug, style in wanted.items() if stored.get(slug) != digest(style)]:
+        held = {slug: mark for slug, mark in stored.items() if slug in self._entries}
+        if new := [style for slug, style in wanted.items() if held.get(slug) != digest(style)]:
             self.put([self._embed(style) for style in new])
         with self._lock:
             self._styles.update(wanted)

@@ -23,11 +23,12 @@ from typing import Any, cast
 import httpx2
 import numpy as np
 import uvicorn
-from conftest import ROOT, HashingEncoder, PaintedEngine, WordIndex, write_library
+from conftest import ROOT, RULES, HashingEncoder, PaintedEngine, WordIndex, alone, write_library
 from live_server import PATIENCE_S, Event, LiveStudio, only
 from tqdm import tqdm
 
 from graph.context import Context, Studio
+from graph.releases import Releases
 from graph.settings import Settings
 from server.app import create_app
 from styles.catalog import Catalog
@@ -37,6 +38,7 @@ from tools.lane import GpuLane
 from tools.profiles import load_profiles
 from tools.prompts import RulePromptWriter
 from tools.unfinished import UnfinishedRenders
+from tools.versions import versions_in
 
 STEP_S = 0.01
 MESSAGES = {"none": "a neon city", "ask": "a city with ink"}  # by style
@@ -70,15 +72,23 @@ async def steady_studio(settings: Settings, step_s: float = STEP_S) -> AsyncIter
     lane = GpuLane()
     yield Context(
         settings=settings,
+        versions=versions_in(ROOT / "models"),
         profiles={"starter": profile},
         artifacts=ArtifactStore(settings.data_dir / "artifacts"),
         unfinished=UnfinishedRenders(settings.data_dir / "unfinished"),
         catalog=catalog,
-        prompts=RulePromptWriter(),
+        prompts=RulePromptWriter(RULES),
         lane=lane,
         studio=studio,
     )
     lane.close()
+
+
+@asynccontextmanager
+async def steady_releases(settings: Settings, step_s: float) -> AsyncIterator[Releases]:
+    """The same, as a server takes it."""
+    async with steady_studio(settings, step_s) as context:
+        yield alone(context)
 
 
 @dataclass
@@ -287,8 +297,11 @@ def main() -> None:
     if args.serve:
         library, data_dir, port, step_s = args.serve
         own = Settings(_env_file=None, library=Path(library), data_dir=Path(data_dir))
-        studio = partial(steady_studio, step_s=float(step_s))
-        uvicorn.run(create_app(own, studio), port=int(port), timeout_graceful_shutdown=10)
+        uvicorn.run(
+            create_app(own, partial(steady_releases, step_s=float(step_s))),
+            port=int(port),
+            timeout_graceful_shutdown=10,
+        )
     else:
         with tempfile.TemporaryDirectory() as folder:
             kills = rage(Path(folder), args.trials, args.seed)

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from graph.context import Context, Studio
+from graph.releases import Releases
 from graph.settings import Settings
 from styles.calibration import Band
 from styles.catalog import Catalog, Style
@@ -23,10 +24,14 @@ from tools.encoding import StyleEncoder
 from tools.imaging import ImageRequest, OnStep, Step, Vector
 from tools.lane import GpuLane
 from tools.profiles import load_profiles
+from tools.prompt_ruleset import load_rules
 from tools.prompts import RulePromptWriter
+from tools.registry import Registry
 from tools.unfinished import UnfinishedRenders
+from tools.versions import versions_in
 
 ROOT = Path(__file__).parent.parent
+RULES = load_rules(ROOT / "models" / "prompts.toml")
 DIM = 32
 NODES = [  # of a request with a sketch, in the order they run
     "begin",
@@ -215,15 +220,23 @@ def context(tmp_path: Path, catalog: Catalog) -> Iterator[Context]:
     lane = GpuLane()
     yield Context(
         settings=Settings(_env_file=None, data_dir=tmp_path / "var", library=catalog.library),
+        versions=versions_in(ROOT / "models"),
         profiles={"starter": profile},
         artifacts=ArtifactStore(tmp_path / "var" / "artifacts"),
         unfinished=UnfinishedRenders(tmp_path / "var" / "unfinished"),
         catalog=catalog,
-        prompts=RulePromptWriter(),
+        prompts=RulePromptWriter(RULES),
         lane=lane,
         studio=open_studio,
     )
     lane.close()
+
+
+def alone(context: Context) -> Releases:
+    """The one release of a studio that has no other."""
+    settings = context.settings
+    registry = Registry(settings.data_dir / "registry", settings.models_dir)
+    return Releases(context, registry, lambda versions: context)
 
 
 @pytest.fixture

@@ -16,11 +16,12 @@ from typing import Any
 
 import httpx2
 import uvicorn
-from conftest import PaintedEngine
+from conftest import PaintedEngine, alone
 from fastapi import FastAPI
 from PIL import Image
 
 from graph.context import Context, Studio
+from graph.releases import Releases
 from graph.settings import Settings
 from server.app import create_app
 from tools.imaging import ImageEngine, ImageRequest, OnStep
@@ -198,8 +199,8 @@ def serving(context: Context, **more: Any) -> Iterator[LiveStudio]:
     """Serve a studio from a thread of its own, until the block ends."""
 
     @asynccontextmanager
-    async def opened(_: Settings) -> AsyncIterator[Context]:
-        yield context
+    async def opened(_: Settings) -> AsyncIterator[Releases]:
+        yield alone(context)
 
     with serving_app(create_app(context.settings, opened, **more)) as studio:
         yield studio

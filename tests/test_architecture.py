@@ -9,7 +9,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 EDGES = {"server", "training"}  # side by side: neither imports the other
-PROGRAMS = ("graph.build", "training.evaluate")  # stand above the package they are in
+# These stand above the package they are in.
+PROGRAMS = (
+    "graph.build",
+    "server.__main__",
+    "server.cli",
+    "server.models_cli",
+    "training.evaluate",
+)
 LEVELS = (
     "tools",
     "styles",
@@ -19,6 +26,9 @@ LEVELS = (
     *EDGES,
     "evals",
     "training.evaluate",
+    "server.models_cli",
+    "server.cli",
+    "server.__main__",
     "tests",
 )
 OURS = {name.partition(".")[0] for name in LEVELS}
@@ -79,6 +89,8 @@ def test_no_distribution_owns_a_name_of_ours() -> None:
         ("graph.state", "graph.build"),
         ("styles.index", "graph.state"),
         ("server.app", "evals.bench"),
+        ("server.app", "server.cli"),
+        ("evals.bench", "server.cli"),
         ("server.app", "training.world"),
         ("training.data", "server.app"),
         ("training.data", "training.evaluate"),

@@ -12,12 +12,13 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, alone
 from fastapi.responses import FileResponse
 from live_server import LiveStudio, only, png, serving_app
 from PIL import Image
 
 from graph.context import Context
+from graph.releases import Releases
 from graph.settings import Settings
 from server.app import create_app
 
@@ -29,8 +30,8 @@ def studio(context: Context) -> Iterator[LiveStudio]:
     """A studio that also serves the page, as whoever uses it will do."""
 
     @asynccontextmanager
-    async def opened(_: Settings) -> AsyncIterator[Context]:
-        yield context
+    async def opened(_: Settings) -> AsyncIterator[Releases]:
+        yield alone(context)
 
     app = create_app(context.settings, opened)
     app.get("/page.html")(lambda: FileResponse(EXAMPLES / "page.html"))

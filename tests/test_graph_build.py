@@ -14,7 +14,7 @@ from typing import Any
 
 import ormsgpack
 import pytest
-from conftest import NODES, HashingEncoder, PaintedEngine, painted_step
+from conftest import NODES, RULES, HashingEncoder, PaintedEngine, painted_step
 from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_POS_ARGS, JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.errors import is_invalid_resume
@@ -28,9 +28,9 @@ from graph.build import (
     make_graph,
     open_checkpointer,
     open_context,
-    opened_once,
 )
 from graph.context import Context, Studio
+from graph.opening import opened_once
 from graph.state import Request
 from tools.errors import EngineBusy, EngineFailed, InvalidRequest, NotFound, WeightsMissing
 from tools.imaging import ImageRequest, OnStep
@@ -326,6 +326,8 @@ async def test_a_new_turn_forgets_what_the_last_one_made(
 class Speechless:
     """A prompt writer that breaks."""
 
+    rules = RULES
+
     async def write(self, brief: PromptBrief) -> PromptDraft:
         raise InvalidRequest("no words")
 
@@ -619,7 +621,8 @@ async def test_models_that_failed_to_open_are_tried_again(context: Context) -> N
 async def test_a_context_opens_without_any_weights(context: Context, tmp_path: Path) -> None:
     models = tmp_path / "models"
     models.mkdir()
-    shutil.copy(ROOT / "models" / "profiles.toml", models)
+    for name in ("profiles.toml", "prompts.toml"):
+        shutil.copy(ROOT / "models" / name, models)
     settings = context.settings.model_copy(update={"models_dir": models})
     async with open_context(settings) as opened:
         assert set(opened.catalog.styles) == {"neon", "ink", "deco"}

@@ -19,7 +19,16 @@ from PIL.PngImagePlugin import PngInfo
 from graph.build import build_graph
 from graph.context import Context, Studio
 from graph.recipe import Recipe, pixels_digest
-from graph.replay import Original, check_recipe, compare, doubts, read_original, replay, rewritten
+from graph.replay import (
+    Original,
+    check_recipe,
+    compare,
+    doubts,
+    other_versions,
+    read_original,
+    replay,
+    rewritten,
+)
 from graph.state import Request
 from tools.errors import InvalidRequest
 from tools.imaging import ImageRequest
@@ -132,6 +141,21 @@ async def test_a_look_of_ones_own_is_found_by_its_content(context: Context, sket
     assert own in refused("unknown_artifact", lambda: check_recipe(found, context))
 
 
+async def test_the_release_is_in_the_file_and_older_files_need_none(
+    context: Context, original: Original
+) -> None:
+    assert original.recipe.versions == context.versions
+    assert other_versions(original.recipe, context) == []
+    older = read_original(edited(original, versions=None))
+    assert older.recipe.versions == {}
+    assert other_versions(older.recipe, context) == []
+    before = {**context.versions, "pack": "starter@0123456789ab"}
+    other = read_original(edited(original, versions=json.dumps(before)))
+    (told,) = other_versions(other.recipe, context)
+    assert "starter@0123456789ab" in told
+    assert context.versions["pack"] in told
+
+
 async def test_the_lines_are_in_the_file_and_take_little_room(original: Original) -> None:
     plain = BytesIO()
     original.image.save(plain, "PNG")
@@ -166,7 +190,7 @@ async def test_a_file_that_carries_no_recipe_says_so(original: Original) -> None
     refused("broken_image", lambda: read_original(edited(original)[:200]))
 
 
-@pytest.mark.parametrize("name", Recipe.model_fields)
+@pytest.mark.parametrize("name", [name for name in Recipe.model_fields if name != "versions"])
 async def test_what_a_recipe_lacks_is_named(original: Original, name: str) -> None:
     short = edited(original, **{name: None})
     assert f"lacks {name}:" in refused("no_recipe", lambda: read_original(short))

@@ -16,8 +16,8 @@ from conftest import HashingEncoder, PaintedEngine
 from live_server import PATIENCE_S, LiveStudio, held, only, png, problem, run_url, serving, until
 from PIL import Image
 
-from graph.build import opened_once
 from graph.context import Context, Studio
+from graph.opening import opened_once
 from styles.calibration import Calibration
 from styles.index import StyleIndex
 from tools.disk import writing

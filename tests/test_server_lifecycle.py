@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chaos import steady_studio
-from conftest import write_library
+from conftest import alone, write_library
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -63,7 +63,7 @@ class Lifecycle(RuleBasedStateMachine):
         context = with_engine(await enter(steady_studio(config)), self.engine)
         self.log = EventLog(await enter(open_database(config.data_dir)))
         saver = await enter(open_checkpointer(config.data_dir / "checkpoints.db"))
-        self.runs = Runs(self.log, build_graph(saver), context, MOST)
+        self.runs = Runs(self.log, build_graph(saver), alone(context), MOST)
         await self.runs.take_up()
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from conftest import PaintedEngine
+from conftest import PaintedEngine, alone
 from live_server import (
     BrokenEngine,
     HeldEngine,
@@ -28,6 +28,7 @@ from openai.types import ImagesResponse
 from PIL import Image
 
 from graph.context import Context
+from graph.releases import Releases
 from graph.settings import Settings
 from server.app import create_app
 from tools.errors import EngineFailed, WeightsMissing
@@ -582,8 +583,8 @@ def test_a_server_that_stops_says_so_to_a_stream(context: Context) -> None:
     engine = HeldEngine()
 
     @asynccontextmanager
-    async def opened(_: Settings) -> AsyncIterator[Context]:
-        yield with_engine(context, engine)
+    async def opened(_: Settings) -> AsyncIterator[Releases]:
+        yield alone(with_engine(context, engine))
 
     app = create_app(context.settings, opened)
 

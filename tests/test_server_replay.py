@@ -1,6 +1,8 @@
 """`./artisan replay` on real model classes at tiny size: what it says, saves, and how it refuses."""
 
 import asyncio
+import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import pytest
 from conftest import ROOT, write_library
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from small_models import edit
 from tiny_packs import write_hub_parts
 
 from graph.build import open_context
@@ -26,6 +29,7 @@ from tools.encoding import StyleEncoder
 from tools.hub import pull
 from tools.imaging import ImageRequest
 from tools.profiles import HubModel, load_profiles
+from tools.registry import Registry
 
 SAID = "Another machine"
 BOX = (0, 8, 64, 56)
@@ -35,8 +39,8 @@ BOX = (0, 8, 64, 56)
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with the pack of `sd15`, of tiny models."""
     folder = tmp_path_factory.mktemp("models")
-    profiles = (ROOT / "models" / "profiles.toml").read_bytes()
-    (folder / "profiles.toml").write_bytes(profiles)
+    for name in ("profiles.toml", "prompts.toml"):
+        shutil.copy(ROOT / "models" / name, folder)
     profile = load_profiles(folder / "profiles.toml")["sd15"]
     parts = write_hub_parts(tmp_path_factory.mktemp("hub"))
 
@@ -157,6 +161,28 @@ def test_what_differs_is_counted_and_explained(replay: Any, place: Place) -> Non
     image = Image.new("RGB", (64, 48))
     code, said, _ = replay(place.save(image, seed="12"))
     assert (code, "pixels of the file were changed" in said) == (1, True)
+
+
+def test_other_prompt_rules_are_named_and_change_nothing(replay: Any, place: Place) -> None:
+    """The words are in the recipe; a release that is gone is replaced by the one that serves."""
+    versions = {"pack": "sd15@1", "thresholds": "thresholds@1", "prompts": "prompts@0123456789ab"}
+    code, said, _ = replay(place.save(versions=json.dumps(versions)))
+    assert code == 0
+    assert "made with 'prompts@0123456789ab', this is prompts@" in said
+    assert said.splitlines()[-1] == "identical"
+
+
+def test_a_picture_is_made_again_on_its_own_release(
+    replay: Any, place: Place, tmp_path: Path
+) -> None:
+    """Whatever is in production by now."""
+    (tmp_path / "other").mkdir()
+    for name in ("profiles.toml", "prompts.toml"):
+        shutil.copy(place.settings.models_dir / name, tmp_path / "other")
+    edit(tmp_path / "other" / "prompts.toml", "summer light", "high summer light")
+    registry = Registry(place.settings.data_dir / "registry", place.settings.models_dir)
+    registry.promote([registry.register("prompts", tmp_path / "other")], "production")
+    assert replay(place.picture) == (0, "identical\n", "")
 
 
 def test_a_style_that_has_changed_is_named(replay: Any, place: Place) -> None:

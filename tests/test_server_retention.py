@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from conftest import alone
 from live_server import held, only, png, problem, serving
 from PIL import Image
 from test_server_runs import ask, follow
@@ -77,7 +78,7 @@ async def opened(context: Context) -> AsyncIterator[tuple[Runs, EventLog, Graph]
         open_checkpointer(context.settings.data_dir / "checkpoints.db") as saver,
     ):
         log, graph = EventLog(database), build_graph(saver)
-        runs = Runs(log, graph, context, 8)
+        runs = Runs(log, graph, alone(context), 8)
         yield runs, log, graph
         await runs.close()
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from conftest import alone
 from live_server import BrokenEngine, HeldEngine, with_engine
 
 from graph.build import build_graph, open_checkpointer
@@ -42,7 +43,7 @@ async def log(context: Context) -> AsyncIterator[EventLog]:
 async def opened(context: Context, log: EventLog) -> AsyncIterator[Runs]:
     """Runs on checkpoints in the studio's folder."""
     async with open_checkpointer(context.settings.data_dir / "checkpoints.db") as saver:
-        runs = Runs(log, build_graph(saver), context, 8)
+        runs = Runs(log, build_graph(saver), alone(context), 8)
         yield runs
         await runs.close()
 

@@ -14,6 +14,7 @@ from styles.foreign import Look, load_looks
 from styles.index import StyleIndex, style_texts
 from tools.encoding import StyleEncoder
 from tools.minilm import MiniLM
+from tools.packs import starter_encoder_name
 
 ROOT = Path(__file__).parents[1]
 LOOKS = (
@@ -87,7 +88,8 @@ def test_another_metric_embeds_everything_again(catalog: Catalog, tmp_path: Path
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> StyleIndex:
     """The shipped library, looks and calibration, on the shipped words."""
-    calibration = load_calibration(ROOT / "models/calibration.json", Words.name)
+    encoder = starter_encoder_name(ROOT / "models/starter")
+    calibration = load_calibration(ROOT / "models/calibration.json", encoder)
     folder = tmp_path_factory.mktemp("index")
     return StyleIndex(Words(), Catalog(ROOT / "styles/library"), folder, calibration)
 
@@ -97,7 +99,7 @@ def test_no_shipped_text_is_embedded_at_the_first_start(shipped: StyleIndex) -> 
     groups += [[look.name, *look.texts] for look in load_looks()]
     known = shipped.calibration.known
     missing = [text for group in groups for text in group if mark(text) not in known]
-    assert not missing, "run `python -m evals.calibrate --write`"
+    assert not missing, "run `./artisan eval calibrate --write`"
     some = groups[0][:3]
     fresh = np.array([shipped.encoder.embed_query(text) for text in some])
     assert np.allclose(fresh, [known[mark(text)] for text in some], atol=2e-3)

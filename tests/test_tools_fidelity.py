@@ -1,12 +1,16 @@
 """The scores tell a faithful render from any other."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
+from skimage.color import deltaE_cie76, rgb2lab
 
-from tools.fidelity import geometry_scores, palette, palette_distance, similarity
+from tools.fidelity import edge_distances, geometry_scores, palette, palette_distance, similarity
 
 SIDE = 128
+cie76: Any = deltaE_cie76  # comes without types
 SKY, WALL, ROOF, GROUND = "#7fb8e0", "#e8d8b0", "#a04030", "#4a7040"
 
 
@@ -112,6 +116,29 @@ def test_a_soft_edge_counts_beside_hard_ones() -> None:
     assert geometry_scores(edges, render).kept == 1
 
 
+def test_an_outline_is_one_edge_in_its_place() -> None:
+    """Both its sides counted as edges once: a line 3 px off was kept, and one in its place was not, at 0 px."""
+    edges, render = Image.new("L", (SIDE, SIDE)), Image.new("RGB", (SIDE, SIDE), "#d0b090")
+    ImageDraw.Draw(edges).line((64, 0, 64, SIDE), fill=255)
+    ImageDraw.Draw(render).line((64, 0, 64, SIDE), fill="#302018", width=3)
+    found = edge_distances(edges, render)
+    assert found.scores(0).f1 > 0.95
+    moved = Image.fromarray(np.roll(np.asarray(edges), 3, 1))
+    assert edge_distances(moved, render).scores(2).kept < 0.05
+    assert edge_distances(moved, render).of_lines.mean() == pytest.approx(3, abs=0.1)
+
+
+def test_without_edges_the_way_is_the_diagonal() -> None:
+    edges, render = TOWNS[0]
+    blank = Image.new("RGB", render.size, "white")
+    nowhere = edge_distances(edges, blank)
+    assert nowhere.of_lines == pytest.approx(np.hypot(SIDE, SIDE))
+    assert len(nowhere.of_edges) == 0
+    assert edge_distances(Image.new("L", edges.size), render).of_edges.min() == pytest.approx(
+        np.hypot(SIDE, SIDE)
+    )
+
+
 def test_sizes_must_agree() -> None:
     edges, render = TOWNS[0]
     with pytest.raises(ValueError, match=r"\(128, 128\).*\(64, 64\)"):
@@ -152,6 +179,12 @@ def test_palette_distance_is_in_units_of_lab() -> None:
         0, abs=1
     )
     assert distance(flat("red"), flat("red")) == 0
+
+
+def test_palette_distance_of_flat_colours_is_that_of_scikit_image() -> None:
+    for a, b in (("red", "blue"), ("navy", "orange"), ("#808080", "#a0b0c0")):
+        labs = [rgb2lab(np.array(ImageColor.getrgb(name)) / 255) for name in (a, b)]
+        assert distance(flat(a), flat(b)) == pytest.approx(cie76(*labs), abs=0.3)
 
 
 def test_palette_distance_is_a_metric() -> None:

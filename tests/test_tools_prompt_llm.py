@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypedDict
 
 import pytest
+from conftest import RULES
 from langgraph.graph import START, StateGraph
 
 from tools.prompt_guards import objection, required_words, sift
@@ -94,7 +95,7 @@ class Provider:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
 
     def writer(self, timeout_s: float = 60.0, key: str | None = KEY) -> LLMPromptWriter:
-        return LLMPromptWriter(self.url, key, "tiny", timeout_s)
+        return LLMPromptWriter(self.url, key, "tiny", timeout_s, RULES)
 
     async def answer(self, *script: Reply, brief: PromptBrief = LOBBY) -> PromptDraft:
         """What the writer makes of `brief` when the server answers from `script`."""
@@ -115,7 +116,7 @@ def provider() -> Iterator[Provider]:
 
 async def assert_rules_spoke(draft: PromptDraft, why: str, brief: PromptBrief = LOBBY) -> None:
     """The draft is the rules' own, and its reason opens with what the model did."""
-    own = await RulePromptWriter().write(brief)
+    own = await RulePromptWriter(RULES).write(brief)
     assert draft.reason == f"language model {why}; {own.reason}"
     assert (draft.prompt, draft.negative_prompt, draft.source) == (
         own.prompt,
@@ -216,7 +217,7 @@ async def test_the_deadline_holds_for_all_tries_together(provider: Provider) -> 
 
 
 async def test_a_server_that_is_not_there(provider: Provider) -> None:
-    writer = LLMPromptWriter("http://127.0.0.1:9/v1", None, "tiny", 60.0)
+    writer = LLMPromptWriter("http://127.0.0.1:9/v1", None, "tiny", 60.0, RULES)
     await assert_rules_spoke(await writer.write(LOBBY), "could not be reached")
 
 

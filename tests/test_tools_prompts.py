@@ -4,14 +4,17 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
+from functools import partial
 from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
+from conftest import RULES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tools.prompt_rules import FILLERS, PHRASES, describes, resolve
+from tools.prompt_rules import describes, resolve
+from tools.prompt_ruleset import RulesError, RuleSet, load_rules
 from tools.prompt_words import (
     DOMAINS,
     PARTS,
@@ -31,11 +34,12 @@ from tools.prompts import (
     PromptBrief,
     PromptDraft,
     RulePromptWriter,
-    apply_style,
     open_prompt_writer,
 )
+from tools.prompts import apply_style as apply_style_of
 
 ROOT = Path(__file__).parent.parent
+apply_style = partial(apply_style_of, rules=RULES)
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=80)
 VOCABULARY = sorted(
     chain.from_iterable([*SUBJECTS.values(), *PARTS.values()]),
@@ -109,7 +113,7 @@ async def enhance(
 ) -> PromptDraft:
     *history, message = messages
     brief = PromptBrief(message, tuple(history), style, None, budget, negative)
-    return await RulePromptWriter().write(brief)
+    return await RulePromptWriter(RULES).write(brief)
 
 
 # --- what a first message becomes ---------------------------------------------------------
@@ -145,7 +149,7 @@ async def test_domain_is_that_of_the_head_of_the_first_known_phrase(
     draft = await enhance(message)
     assert draft.domain == domain
     assert draft.prompt.startswith(clean(message))
-    assert any(phrase in draft.prompt for slot in PHRASES[domain].values() for phrase in slot)
+    assert any(phrase in draft.prompt for slot in RULES.phrases[domain].values() for phrase in slot)
 
 
 async def test_words_are_matched_whole() -> None:
@@ -368,7 +372,7 @@ async def test_phrases_that_do_not_fit_are_left_out() -> None:
 
 async def test_the_tokenizer_of_the_brief_counts() -> None:
     brief = PromptBrief("a teapot", token_budget=20, count_tokens=len)
-    draft = await RulePromptWriter().write(brief)
+    draft = await RulePromptWriter(RULES).write(brief)
     assert draft.prompt == "a teapot"
 
 
@@ -468,7 +472,9 @@ async def test_phrases_never_contradict_the_wish(messages: list[str]) -> None:
     wish = resolve(messages)
     draft = await enhance(*messages)
     assert not contradicts(facets(wish.text), facets(draft.prompt))
-    added = [part for part in draft.prompt.split(", ") if part in FILLERS and part not in wish.text]
+    added = [
+        part for part in draft.prompt.split(", ") if part in RULES.fillers and part not in wish.text
+    ]
     assert not [w for part in added for w in words(part) if w.text in wish.unwanted]
 
 
@@ -503,6 +509,42 @@ async def test_any_style_text_can_be_applied(prompt: str, style: str, budget: in
     assert count_tokens(apply_style(clean(prompt), style, budget)) <= budget
 
 
+# --- the rules as data --------------------------------------------------------------------
+
+
+async def test_other_rules_write_another_prompt() -> None:
+    product = {**RULES.phrases["product"], "composition": ("on a plinth of chalk",)}
+    rules = RULES.model_copy(update={"phrases": {**RULES.phrases, "product": product}})
+    brief = PromptBrief("a teapot")
+    other = await RulePromptWriter(RuleSet(**rules.model_dump())).write(brief)
+    assert "on a plinth of chalk" in other.prompt
+    assert "on a plinth of chalk" not in (await RulePromptWriter(RULES).write(brief)).prompt
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("lettering = [", "letters = [", "lettering: Field required"),
+        ("[phrases.product]", "[phrases.gadget]", "phrases.gadget, phrases.product: missing"),
+        ('"soft dusk light"', "7", "lighting.4: "),
+        ('night = "daylight"', 'nite = "daylight"', "opposites.time.nite: "),
+        ('any = ["blurry"', 'any = ["blurry', "(at line "),
+        ("quality = [", "glamour = [", "phrases.*.glamour: "),
+    ],
+)
+def test_a_broken_rule_is_named_with_its_key(
+    old: str, new: str, named: str, tmp_path: Path
+) -> None:
+    text = (ROOT / "models" / "prompts.toml").read_text()
+    assert old in text
+    (tmp_path / "prompts.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(RulesError) as refused:
+        load_rules(tmp_path / "prompts.toml")
+    assert named in refused.value.message
+    with pytest.raises(RulesError, match=r"nowhere\.toml"):
+        load_rules(tmp_path / "nowhere.toml")
+
+
 # --- the module ---------------------------------------------------------------------------
 
 
@@ -514,14 +556,18 @@ def test_lexicons_are_large_folded_and_disjoint() -> None:
 
 
 def test_a_language_model_is_asked_only_where_one_is_set_up() -> None:
-    assert isinstance(open_prompt_writer(), RulePromptWriter)
-    assert isinstance(open_prompt_writer("", ""), RulePromptWriter)
-    assert isinstance(open_prompt_writer(base_url="http://127.0.0.1:9/v1"), LLMPromptWriter)
-    assert isinstance(open_prompt_writer(api_key="k"), LLMPromptWriter)
+    assert isinstance(open_prompt_writer(RULES), RulePromptWriter)
+    assert isinstance(open_prompt_writer(RULES, "", ""), RulePromptWriter)
+    assert isinstance(open_prompt_writer(RULES, base_url="http://127.0.0.1:9/v1"), LLMPromptWriter)
+    assert isinstance(open_prompt_writer(RULES, api_key="k"), LLMPromptWriter)
 
 
 def test_importing_loads_no_client_library() -> None:
-    code = "import sys, tools.prompts as p; p.open_prompt_writer('http://[::1]:9'); print(*sys.modules)"
+    code = (
+        "import sys, pathlib, tools.prompts as p, tools.prompt_ruleset as r;"
+        "rules = r.load_rules(pathlib.Path('models/prompts.toml'));"
+        "p.open_prompt_writer(rules, 'http://[::1]:9'); print(*sys.modules)"
+    )
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -192,14 +192,17 @@ def _hollow(mask: MatLike) -> MatLike:
     return cv2.subtract(mask, cv2.erode(filled, cross))
 
 
-def trace_contours(pixels: MatLike) -> MatLike:
+def trace_contours(
+    pixels: MatLike, strictness: float = 1, max_outlines: float = MAX_OUTLINES
+) -> MatLike:
     """Return the contours of a photograph or render (height, width, 3), 0 or 1.
 
-    They are Canny's, but an outline drawn within the picture is one stroke, not its two sides.
+    They are Canny's (see `find_steps` for `strictness`), but an outline drawn within the picture is
+    one stroke, not its two sides, unless outlines would cover `max_outlines` of it.
     """
-    outlines = _outlines(pixels)
+    outlines = _outlines(pixels, max_outlines)
     sides = cv2.dilate(outlines, np.ones((5, 5), np.uint8))
-    return cv2.max(cv2.subtract(find_steps(pixels), sides), thin(outlines))
+    return cv2.max(cv2.subtract(find_steps(pixels, strictness), sides), thin(outlines))
 
 
 def find_steps(pixels: MatLike, strictness: float = 1) -> MatLike:
@@ -225,19 +228,24 @@ def _sigma(pixels: MatLike) -> float:
     return max(1.0, float(max(pixels.shape)) / 366)
 
 
-def _outlines(pixels: MatLike) -> MatLike:
+def _outlines(pixels: MatLike, most: float) -> MatLike:
     """Return the long narrow strokes that stand out on both sides, 0 or 1, unless it is busy."""
     longer = max(pixels.shape)
     smooth = cv2.GaussianBlur(pixels, (0, 0), _sigma(pixels) / 2)
     side = 2 * round(OUTLINE_WIDTH * longer / 2) + 1
     window = np.ones((side, side), np.uint8)
-    strokes = np.zeros(pixels.shape[:2], np.uint8)
+    found = []
     for form in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT):
         rise = _fold(cv2.max, cv2.morphologyEx(smooth, form, window))
         narrow = cv2.threshold(rise, OUTLINE_STEP, 1, cv2.THRESH_BINARY)[1]
-        strokes = cv2.max(strokes, drop_specks(narrow, 0.05 * longer))
+        found.append(drop_specks(narrow, 0.05 * longer))
     # In a busy photograph the gaps between things would pass for strokes.
-    return strokes if strokes.mean() < MAX_OUTLINES else np.zeros_like(strokes)
+    if cv2.max(found[0], found[1]).mean() >= most:
+        return np.zeros_like(found[0])
+    fewer, more = sorted(found, key=lambda strokes: int(strokes.sum()))
+    # Light between two dark strokes is a gap, and dark between two light ones.
+    apart = cv2.subtract(fewer, cv2.dilate(more, np.ones((5, 5), np.uint8)))
+    return cv2.max(more, drop_specks(apart, 0.05 * longer))
 
 
 def drop_specks(lines: MatLike, extent: float) -> MatLike:

@@ -10,22 +10,20 @@ from PIL import Image
 from tools.diffusion import TOKENIZER
 from tools.encoding import StyleEncoder
 from tools.minilm import DIM, MiniLM
-from tools.packs import hush_loaders, open_pack, pack_revision
+from tools.packs import hush_loaders, open_pack, part_revision, starter_encoder_name
 from tools.profiles import Profile
 
 if TYPE_CHECKING:
     import torch
+
+CLIP_FOLDER = "style_encoder"
 
 
 def open_encoder(profile: Profile, models_dir: Path) -> StyleEncoder:
     """Load a profile's style encoder. Blocking. Raises `WeightsMissing`."""
     folder = open_pack(profile, models_dir)
     hush_loaders()
-    return (
-        StarterEncoder(folder)
-        if profile.text == "minilm"
-        else ClipEncoder(folder / "style_encoder")
-    )
+    return StarterEncoder(folder) if profile.text == "minilm" else ClipEncoder(folder)
 
 
 class StarterEncoder(StyleEncoder):
@@ -39,7 +37,7 @@ class StarterEncoder(StyleEncoder):
     def __init__(self, folder: Path) -> None:
         from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
-        self.name = f"starter/{pack_revision(folder)}"
+        self.name = starter_encoder_name(folder)
         self._words = MiniLM(folder / TOKENIZER)
         self._tower = CLIPVisionModelWithProjection.from_pretrained(
             folder / "image_encoder", local_files_only=True, use_safetensors=True
@@ -66,15 +64,16 @@ class StarterEncoder(StyleEncoder):
 class ClipEncoder(StyleEncoder):
     """CLIP through transformers, text and images in its own joint space."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, pack: Path) -> None:
         from transformers import CLIPModel, CLIPProcessor
 
+        folder = pack / CLIP_FOLDER
         self._model: Any = CLIPModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True
         ).eval()
         self._processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
         self.dim = self._model.config.projection_dim
-        self.name = f"clip-{self.dim}/{folder.parent.name}"
+        self.name = f"clip-{self.dim}/{part_revision(pack, f'{CLIP_FOLDER}/')}"
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Unit vectors of texts, each cut to CLIP's context length."""

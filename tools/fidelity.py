@@ -8,10 +8,13 @@ from cv2.typing import MatLike
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from tools.edges import find_steps
+from tools.edges import trace_contours
 
 RENDER_STRICTNESS = 0.6  # of Otsu's threshold: a soft line in a render with hard ones still counts
+RENDER_OUTLINES = 0.15  # share of a render that its outlines may cover: many are drawn in ink
 PALETTE_SIDE = 96  # px, of the picture whose colours are counted
+
+Distances = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,45 @@ class GeometryScores:
     f1: float  # harmonic mean of `kept` and 1 - `invented`
 
 
+@dataclass(frozen=True, slots=True)
+class EdgeDistances:
+    """How far apart the lines of an edge map and the edges of a render lie, in px at their size."""
+
+    of_lines: Distances  # (n,) from each pixel of the edge map to the nearest edge of the render
+    of_edges: Distances  # (m,) from each edge pixel of the render to the nearest line
+
+    def scores(self, tolerance_px: float) -> GeometryScores:
+        """What corresponds within `tolerance_px`. All 0 without an edge on either side."""
+        if not len(self.of_lines) or not len(self.of_edges):
+            return GeometryScores(kept=0.0, invented=0.0, f1=0.0)
+        kept = float((self.of_lines <= tolerance_px).mean())
+        wanted = float((self.of_edges <= tolerance_px).mean())
+        f1 = 2 * kept * wanted / (kept + wanted) if kept + wanted else 0.0
+        return GeometryScores(kept=kept, invented=1 - wanted, f1=f1)
+
+
+def edge_distances(edge_map: Image.Image, render: Image.Image) -> EdgeDistances:
+    """Measure from an edge map (mode L) to the `render_edges` of an RGB render of its size, and back.
+
+    Where there is no edge to reach, the distance is the diagonal of the picture. Raises `ValueError`
+    when the sizes differ.
+    """
+    if edge_map.size != render.size:
+        raise ValueError(f"edge map {edge_map.size} and render {render.size} differ in size")
+    lines = (np.asarray(edge_map) > 127).astype(np.uint8)
+    edges = render_edges(render)
+    return EdgeDistances(_reach(edges)[lines > 0], _reach(lines)[edges > 0])
+
+
+def render_edges(render: Image.Image) -> MatLike:
+    """Return the edges of an RGB render that count in `edge_distances`: (height, width), 0 or 1.
+
+    A painted outline is one edge. By its two sides it would reach a pixel farther than it should, and
+    be in its place by neither.
+    """
+    return trace_contours(np.asarray(render), RENDER_STRICTNESS, RENDER_OUTLINES)
+
+
 def geometry_scores(
     edge_map: Image.Image, render: Image.Image, tolerance_px: float = 2
 ) -> GeometryScores:
@@ -30,24 +72,18 @@ def geometry_scores(
 
     Edges correspond within `tolerance_px` px at that size. This is the boundary F-measure of D. R.
     Martin, C. C. Fowlkes and J. Malik, IEEE TPAMI 26(5), 2004, with the distance transform instead
-    of one-to-one matching. The render's edges are `find_steps`. All scores are 0 without an edge
-    on either side. Raises `ValueError` when the sizes differ.
+    of one-to-one matching. All scores are 0 without an edge on either side. Raises `ValueError` when
+    the sizes differ.
     """
-    if edge_map.size != render.size:
-        raise ValueError(f"edge map {edge_map.size} and render {render.size} differ in size")
-    lines = (np.asarray(edge_map) > 127).astype(np.uint8)
-    edges = find_steps(np.asarray(render), RENDER_STRICTNESS)
-    if not lines.any() or not edges.any():
-        return GeometryScores(kept=0.0, invented=0.0, f1=0.0)
-    kept = _share_near(lines, edges, tolerance_px)
-    wanted = _share_near(edges, lines, tolerance_px)
-    f1 = 2 * kept * wanted / (kept + wanted) if kept + wanted else 0.0
-    return GeometryScores(kept=kept, invented=1 - wanted, f1=f1)
+    return edge_distances(edge_map, render).scores(tolerance_px)
 
 
-def _share_near(these: MatLike, those: MatLike, tolerance: float) -> float:
-    distance = cv2.distanceTransform(1 - those, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return float((distance[these > 0] <= tolerance).mean())
+def _reach(mask: MatLike) -> Distances:
+    """(height, width) px to the nearest pixel of a 0 or 1 mask."""
+    if not mask.any():
+        return np.full(mask.shape, np.hypot(*mask.shape), np.float32)
+    distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance, np.float32)
 
 
 @dataclass(frozen=True, slots=True)

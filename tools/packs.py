@@ -18,28 +18,36 @@ def open_pack(profile: Profile, models_dir: Path) -> Path:
     Raises `WeightsMissing` with the command to run when a file is absent or damaged, or when the pack was made for
     another version of the studio. Never downloads.
     """
-    pack = profile.pack
-    folder = models_dir / pack
-    file = folder / MANIFEST
-    repair = f"./artisan models pull {pack}" if profile.hub else f"git checkout -- {folder}"
+    folder = models_dir / profile.pack
+    if fault := pack_fault(folder):
+        repair = f"git checkout -- {folder}"
+        if profile.hub:
+            repair = f"./artisan models pull {profile.pack}"
+        elif folder.is_symlink():  # of a release; what it points to is nobody's to repair by hand
+            repair = "./artisan models rollback pack"
+        raise WeightsMissing(f"{fault}: run `{repair}`.")
+    return folder
+
+
+def pack_fault(folder: Path) -> str | None:
+    """What is wrong with the pack in `folder`, without a full stop; None for a whole one."""
+    pack, file = folder.name, folder / MANIFEST
     if not file.is_file():
-        raise WeightsMissing(f"The pack {pack!r} is not here: run `{repair}`.")
+        return f"The pack {pack!r} is not here"
     try:
         manifest = json.loads(file.read_text("utf-8"))
         found, sums = manifest.get("format", 1), dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsMissing(f"{pack}/{MANIFEST} is damaged: run `{repair}`.") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{pack}/{MANIFEST} is damaged"
     if found != FORMAT:
-        raise WeightsMissing(
-            f"The pack {pack!r} has format {found}, this studio reads format {FORMAT}: run `{repair}`."
-        )
+        return f"The pack {pack!r} has format {found}, this studio reads format {FORMAT}"
     for name, expected in sums.items():
         file = folder / name
         if not file.is_file():
-            raise WeightsMissing(f"{pack}/{name} is missing: run `{repair}`.")
+            return f"{pack}/{name} is missing"
         if sha256(file, file.stat().st_mtime_ns) != expected:
-            raise WeightsMissing(f"{pack}/{name} is damaged: run `{repair}`.")
-    return folder
+            return f"{pack}/{name} is damaged"
+    return None
 
 
 def hush_loaders() -> None:
@@ -55,6 +63,18 @@ def hush_loaders() -> None:
 def pack_revision(folder: Path) -> str:
     """Twelve characters that name the pack's exact content."""
     return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:12]
+
+
+def part_revision(folder: Path, *parts: str) -> str:
+    """Twelve characters that name the exact content of those of the pack's files whose path begins with a part."""
+    sums: dict[str, str] = json.loads((folder / MANIFEST).read_text("utf-8"))["sha256"]
+    lines = [f"{name} {sums[name]}\n" for name in sorted(sums) if name.startswith(parts)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+
+
+def starter_encoder_name(folder: Path) -> str:
+    """What the style encoder in the starter's pack is called; stays the same where only other models change."""
+    return f"starter/{part_revision(folder, 'feature_extractor/', 'image_encoder/', 'text/')}"
 
 
 def write_manifest(folder: Path) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tools.prompt_ruleset import RuleSet
 from tools.prompt_words import (
     BACK_REFERENCES,
     COLOURS,
@@ -16,7 +17,6 @@ from tools.prompt_words import (
     SPOKEN,
     STOP_WORDS,
     CountTokens,
-    Facet,
     among,
     clean,
     content_words,
@@ -32,112 +32,6 @@ from tools.prompt_words import (
     words,
 )
 
-# In the order they are added. A phrase may echo a time, a weather or a mood that the user named,
-# but bring none of its own; of those left the one that echoes most is taken, the first of equals.
-PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
-    "architecture": {
-        "lighting": (
-            "directional light across the facade",
-            "lit windows against the night sky",
-            "warm lit windows against the night sky",
-            "facade in warm light",
-            "facade in soft dusk light, lit windows",
-            "facade in long sunset light",
-        ),
-        "composition": ("clear volumes with depth",),
-        "material": ("textured facade materials", "time-worn weathered facade", "polished facade"),
-        "quality": ("crisp architectural detail", "minimal precise joints"),
-    },
-    "interior": {
-        "lighting": (
-            "soft layered light from lamps and windows",
-            "lamplight with the night outside",
-            "warm lamplight",
-            "warm lamplight with the night outside",
-            "soft lamplight with dusk outside",
-            "daylight through the windows",
-            "morning light through the windows",
-        ),
-        "composition": ("balanced layout with a sense of space",),
-        "material": ("tactile natural materials", "worn weathered surfaces", "polished surfaces"),
-        "quality": ("refined interior detail", "plain uncluttered detail"),
-    },
-    "product": {
-        "lighting": ("soft even studio light", "warm soft studio light", "cool soft studio light"),
-        "composition": ("clear readable silhouette",),
-        "material": ("precise surface finish", "worn weathered finish", "polished finish"),
-        "quality": ("fine crafted detail", "simple clean detail"),
-    },
-    "landscape": {
-        "lighting": (
-            "light that models the terrain",
-            "moonlight over the land at night",
-            "low raking sunset light",
-            "sunlight and cloud shadows by day",
-        ),
-        "composition": ("layered depth from near to far",),
-        "material": ("varied natural textures",),
-        "quality": ("rich natural detail", "simple calm shapes, minimal detail"),
-    },
-    "character": {
-        "lighting": ("soft key light on the face", "soft warm key light", "rim light at night"),
-        "composition": ("expressive pose with a clear silhouette",),
-        "material": ("textured fabric and hair",),
-        "quality": ("expressive fine detail", "simple expressive shapes"),
-    },
-    "abstract": {
-        "lighting": ("gentle light and shade",),
-        "composition": ("balanced composition",),
-        "material": ("subtle surface texture",),
-        "quality": ("considered fine detail", "minimal considered shapes"),
-    },
-}
-ANY_LIGHTING = (
-    "first light at dawn",
-    "low morning light",
-    "clear daylight",
-    "long shadows at sunset",
-    "soft dusk light",
-    "pools of light in the night",
-    "crisp sunny light and shadow",
-    "even overcast light",
-    "wet reflections in the rain",
-    "soft light off the snow",
-    "light diffused by fog",
-    "fresh spring light",
-    "summer light",
-    "mellow autumn light",
-    "pale winter light",
-    "warm glow",
-    "cool light",
-    "dark tones with deep shadows",
-    "bright even light",
-)
-FILLERS = frozenset(
-    {phrase for slots in PHRASES.values() for slot in slots.values() for phrase in slot}
-).union(ANY_LIGHTING)
-FLAWS = ("blurry", "low contrast", "distorted lines", "watermark", "signature", "text")
-DOMAIN_FLAWS = {
-    "architecture": ("crooked walls", "warped perspective"),
-    "interior": ("warped furniture", "crooked walls"),
-    "product": ("deformed shape", "duplicate parts"),
-    "landscape": ("smeared foliage", "tilted horizon"),
-    "character": ("extra limbs", "deformed hands", "distorted face"),
-    "abstract": ("muddy tones", "noise"),
-}
-LETTERING = frozenset(
-    {"text", "letter", "lettering", "logo", "sign", "signage", "typography", "label", "poster"}
-)
-OPPOSITES: dict[Facet, str] = {
-    ("time", "night"): "daylight",
-    ("time", "day"): "darkness",
-    ("weather", "clear"): "clouds",
-    ("warmth", "warm"): "cold tones",
-    ("warmth", "cool"): "warm tones",
-    ("brightness", "dark"): "overexposed",
-    ("brightness", "bright"): "gloom",
-    ("colour", "mono"): "colour",
-}
 _EDITS = r"add|make|put|change|turn|remove|delete|include|use|give|keep"
 _CLAUSE = re.compile(
     rf"\s*[,;.!]+\s+|\s+(?:and|but)\s+(?=(?:{_EDITS}|no|without)\b)", re.IGNORECASE
@@ -223,17 +117,21 @@ def describes(message: str) -> bool:
     return sum(not any(among(word, lexicon) for lexicon in mere) for word in own) >= 2
 
 
-def compose(wish: Wish, budget: int, takes_negative: bool, count: CountTokens) -> Composed:
+def compose(
+    wish: Wish, rules: RuleSet, budget: int, takes_negative: bool, count: CountTokens
+) -> Composed:
     """Write the prompt of `wish` in `budget` tokens: the user's words first, then what fits."""
     text, remark = fit(wish, budget, count)
     domain, word = domain_of(text)
     asked, kept = facets(text), frozenset(content_words(text))
     prompt = text
-    lacking = PHRASES[domain] if text == wish.text else {}  # nothing takes the place of cut words
+    lacking = (
+        rules.phrases[domain] if text == wish.text else {}
+    )  # nothing takes the place of cut words
     for slot, phrases in lacking.items():
         if any(among(said, SPOKEN[slot]) for said in kept):
             continue
-        choices = [*phrases, *(ANY_LIGHTING if slot == "lighting" else ())]
+        choices = [*phrases, *(rules.lighting if slot == "lighting" else ())]
         fitting = [p for p in choices if facets(p) <= asked and not _names(p, wish.unwanted)]
         phrase = max(fitting, key=lambda p: len(facets(p)), default="")
         longer = ", ".join(part for part in (prompt, phrase) if part)
@@ -244,7 +142,7 @@ def compose(wish: Wish, budget: int, takes_negative: bool, count: CountTokens) -
         f'your last message overrules "{", ".join(wish.replaced)}"' if wish.replaced else "",
         remark,
     ]
-    negative = negative_prompt(wish, domain, budget, count) if takes_negative else ""
+    negative = negative_prompt(wish, rules, domain, budget, count) if takes_negative else ""
     return Composed(prompt, negative, domain, "; ".join(filter(None, remarks)))
 
 
@@ -266,20 +164,17 @@ def fit(wish: Wish, budget: int, count: CountTokens) -> tuple[str, str]:
     return text, f"your words take {whole} tokens where {budget} fit, so they were cut"
 
 
-def negative_prompt(wish: Wish, domain: str, budget: int, count: CountTokens) -> str:
+def negative_prompt(
+    wish: Wish, rules: RuleSet, domain: str, budget: int, count: CountTokens
+) -> str:
     """List what must not be seen, in `budget` tokens: the refused, then usual flaws."""
     text = wish.text
     asked = facets(text)
-    opposites = [
-        phrase
-        for facet, phrase in OPPOSITES.items()
-        if facet in asked and [name for name, _ in asked].count(facet[0]) == 1
-    ]
     wanted = [word for word in content_words(text) if not _names(word, wish.unwanted)]
-    lettered = any(among(word, LETTERING) for word in wanted)
+    lettered = any(among(word, rules.lettering) for word in wanted)
     flaws = [
         phrase
-        for phrase in (*opposites, *DOMAIN_FLAWS[domain], *FLAWS)
+        for phrase in (*rules.opposites_of(asked), *rules.flaws[domain], *rules.flaws["any"])
         if not (phrase == "text" and lettered)
         and not facets(phrase) & asked
         and len(missing(wanted, phrase)) == len(wanted)

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from tools.prompt_guards import objection, sift
 from tools.prompt_llm import AnswerError, LanguageModel
-from tools.prompt_rules import FILLERS, compose, fit, negative_prompt, resolve
+from tools.prompt_rules import compose, fit, negative_prompt, resolve
+from tools.prompt_ruleset import RuleSet
 from tools.prompt_words import (
     content_words,
     contradicts,
@@ -49,6 +50,8 @@ class PromptDraft:
 class PromptWriter(Protocol):
     """Writes prompts, and never raises for what a person typed or a language model answered."""
 
+    rules: RuleSet  # whose phrases make way first where room is short
+
     async def write(self, brief: PromptBrief) -> PromptDraft:
         """Return a draft for `brief`; with a style in the brief, its words are in the prompt."""
         ...
@@ -57,12 +60,17 @@ class PromptWriter(Protocol):
 class RulePromptWriter:
     """The deterministic rule engine: equal briefs give equal drafts."""
 
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules
+
     async def write(self, brief: PromptBrief) -> PromptDraft:
         """Keep the user's words and add what their domain lacks."""
         wish = resolve((*brief.history, brief.message))
-        made = compose(wish, brief.token_budget, brief.takes_negative, brief.count_tokens)
+        made = compose(
+            wish, self.rules, brief.token_budget, brief.takes_negative, brief.count_tokens
+        )
         return PromptDraft(
-            prompt=_styled(made.prompt, brief),
+            prompt=_styled(made.prompt, brief, self.rules),
             negative_prompt=made.negative_prompt,
             domain=made.domain,
             source="rules",
@@ -71,7 +79,7 @@ class RulePromptWriter:
 
 
 class LLMPromptWriter:
-    """A language model behind an OpenAI-compatible address, watched by guards, with a fallback.
+    """A language model behind an OpenAI-compatible address, watched by guards; where it fails the rules write.
 
     `base_url` None is OpenAI itself, `api_key` None a server that wants none, and `timeout_s` is
     for the whole answer, retries included.
@@ -83,13 +91,14 @@ class LLMPromptWriter:
         api_key: str | None,
         model: str,
         timeout_s: float,
-        fallback: PromptWriter | None = None,
+        rules: RuleSet,
     ) -> None:
+        self.rules = rules
         self._language_model = LanguageModel(base_url, api_key, model, timeout_s)
-        self._fallback = fallback or RulePromptWriter()
+        self._fallback = RulePromptWriter(rules)
 
     async def write(self, brief: PromptBrief) -> PromptDraft:
-        """Ask the model; when it fails or a guard objects, the fallback writes and says why."""
+        """Ask the model; when it fails or a guard objects, the rules write and say why."""
         try:
             return await self._ask(brief)
         except AnswerError as why:
@@ -123,8 +132,8 @@ class LLMPromptWriter:
             raise AnswerError(why)
         domain = answer.domain or domain_of(kept)[0]
         return PromptDraft(
-            prompt=_styled(answer.prompt, brief),
-            negative_prompt=negative_prompt(wish, domain, budget, count)
+            prompt=_styled(answer.prompt, brief, self.rules),
+            negative_prompt=negative_prompt(wish, self.rules, domain, budget, count)
             if brief.takes_negative
             else "",
             domain=domain,
@@ -134,6 +143,7 @@ class LLMPromptWriter:
 
 
 def open_prompt_writer(
+    rules: RuleSet,
     base_url: str | None = None,
     api_key: str | None = None,
     model: str = "gpt-4o-mini",
@@ -141,8 +151,8 @@ def open_prompt_writer(
 ) -> PromptWriter:
     """Return a language model writer where an address or a key is set, else the rule engine."""
     if base_url or api_key:
-        return LLMPromptWriter(base_url or None, api_key or None, model, timeout_s)
-    return RulePromptWriter()
+        return LLMPromptWriter(base_url or None, api_key or None, model, timeout_s, rules)
+    return RulePromptWriter(rules)
 
 
 def apply_style(
@@ -150,6 +160,7 @@ def apply_style(
     style_prompt: str,
     token_budget: int,
     *,
+    rules: RuleSet,
     messages: Sequence[str] = (),
     count_tokens: Callable[[str], int] = count_tokens,
 ) -> str:
@@ -157,7 +168,7 @@ def apply_style(
 
     What reads like an order is left out of the style, and so are details that the user contradicts
     or refuses; its first words, which name it, stay. Where room is short, first go the parts of the
-    prompt without a word of the user's `messages` (without messages: the rules' own phrases), then
+    prompt without a word of the user's `messages` (without messages: the phrases of `rules`), then
     the style's details from the end, and the user's words last. Applied again, it changes nothing.
     """
     wish = resolve(messages)
@@ -167,7 +178,7 @@ def apply_style(
     known = {fold(detail) for detail in details} - own
 
     def is_users(part: str) -> bool:
-        if part in FILLERS:
+        if part in rules.fillers:
             return fold(part) in own
         return not wanted or len(missing(wanted, part)) < len(wanted)
 
@@ -216,13 +227,14 @@ def _fragment(style_prompt: str) -> tuple[str, list[str]]:
     return head, after
 
 
-def _styled(prompt: str, brief: PromptBrief) -> str:
+def _styled(prompt: str, brief: PromptBrief, rules: RuleSet) -> str:
     if brief.style_prompt is None:
         return prompt
     return apply_style(
         prompt,
         brief.style_prompt,
         brief.token_budget,
+        rules=rules,
         messages=(*brief.history, brief.message),
         count_tokens=brief.count_tokens,
     )

@@ -21,8 +21,8 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 
-from evals.bench import request_seconds
 from evals.calibrate import calibrate
+from evals.timing import request_seconds
 from styles.catalog import Catalog
 from tools.encoders import open_encoder
 from tools.fidelity import geometry_scores, palette, palette_distance
@@ -232,7 +232,7 @@ def _named_colour(bench: Renderer, count: int) -> Iterator[Figure]:
 def retrieval(bench: Renderer, count: int) -> Iterator[Figure]:
     """Styles found by words and by pictures, and texts for which there is none."""
     encoder = open_encoder(bench.profile, ROOT / "models")
-    _, report = calibrate(encoder, Catalog(LIBRARY))
+    report = calibrate(encoder, Catalog(LIBRARY)).report
     wanted = {
         "text R@1": ">= 0.93",
         "text R@3": ">= 0.99",

@@ -9,6 +9,7 @@ from server.events import artifact_url
 GRAPH = "artisan"
 ASK = "choose_style"  # the node that asks
 SHOWN = (
+    "versions",
     "turn",
     "style",
     "seed",

@@ -31,6 +31,7 @@ from starlette.requests import Request as HTTPRequest
 
 from graph.choice import StyleChoice
 from graph.context import Context
+from graph.releases import Releases
 from server import styles, threads
 from server.deps import caller_of
 from server.eventlog import EventLog, Run
@@ -71,9 +72,14 @@ _DATA_URL = re.compile(r"data:[^,]{0,100};base64,")
 class Desk:
     """Where calls are served."""
 
-    context: Context
+    releases: Releases
     log: EventLog
     runs: Runs
+
+    @property
+    def context(self) -> Context:
+        """Of the release that serves now; a session may outlive it."""
+        return self.releases.context
 
     async def serve(self, call: Call, params: CallToolRequestParams) -> Answer:
         """Answer a call; a failure is an answer too, with what the caller may know of it.

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from graph.context import Context
+from graph.releases import Releases
 from graph.settings import VERSION, Settings
 from server.eventlog import EventLog
 from server.health import NAME
@@ -29,7 +29,7 @@ SCHEMAS = {tool.name: tool.input_schema for tool in TOOLS}
 
 @asynccontextmanager
 async def open_sessions(
-    context: Context, log: EventLog, runs: Runs
+    releases: Releases, log: EventLog, runs: Runs
 ) -> AsyncIterator[StreamableHTTPSessionManager]:
     """Serve MCP until the block ends; then calls under way are dropped, and their runs are not."""
     server = Server[Any](
@@ -38,7 +38,7 @@ async def open_sessions(
         version=VERSION,
         instructions=INSTRUCTIONS,
         on_list_tools=_list_tools,
-        on_call_tool=Desk(context, log, runs).serve,
+        on_call_tool=Desk(releases, log, runs).serve,
         get_tool_input_schema=SCHEMAS.get,
     )
     # How large a body may be is for the application to say, in its own words.

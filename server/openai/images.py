@@ -107,6 +107,7 @@ class Made(BaseModel):
     styles: list[dict[str, Any]]  # {"style", "weight"}
     fidelity: dict[str, float | None]
     profile: str
+    versions: dict[str, str]  # of the release that made it: kind, name
 
 
 class ImageData(BaseModel):
@@ -324,6 +325,7 @@ def _made(picture: Picture, run: Run, result: Mapping[str, Any], desk: Desk) -> 
         styles=result["styles"],
         fidelity=result["fidelity"],
         profile=result["profile"],
+        versions=result.get("versions", {}),
     )
 
 
