@@ -112,7 +112,10 @@ async def _search(subject: Subject, text: str, picture: Image | None = None) -> 
     """What the node that retrieves styles gets."""
     from nodes.retrieve_styles import MATCHES
 
-    return await asyncio.to_thread(subject.studio.index.search, text, MATCHES, picture)
+    # On the lane: torch gives every thread that uses it workers of its own, which then share the cores.
+    return await subject.context.lane.run(
+        lambda _: subject.studio.index.search(text, MATCHES, picture)
+    )
 
 
 def _refused(found: Sequence[Match]) -> Score:
