@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evals.data import DatasetError, read_rows
 from evals.suite import Score
 from evals.wording import holds, tells
+from graph.travel import ORDER
 from tools.errors import AppError
 from tools.prompt_llm import SYSTEM
 from tools.prompt_words import fold
@@ -39,16 +40,6 @@ TURN: Mapping[str, type] = {
     "unsaid": list,
     "refused": str,
 }
-# Of a turn with nothing in its way; where it stops, the first of them.
-WAY = (
-    "begin",
-    "enhance_prompt",
-    "retrieve_styles",
-    "choose_style",
-    "extract_edges",
-    "generate_image",
-    "critique",
-)
 STEPS, SIZE = 2, 256  # enough to see that there is a picture
 SEED = 7
 ASPECT = 0.03  # how far the shape of a render may be from its sketch's
@@ -215,11 +206,11 @@ def _checks(turn: Mapping[str, Any], did: Heard) -> list[tuple[Kind, bool, str]]
     """Every expectation of a turn: its kind, whether it was met, and what to say when it was not."""
     refused, asked = turn.get("refused", ""), turn.get("asked")
     waits = asked is not None and not turn.get("answers")
-    went = did.nodes == list(WAY[: len(did.nodes)])
+    went = did.nodes == list(ORDER[: len(did.nodes)])
     whole = (
         "generate_image" not in did.nodes
         if refused
-        else len(did.nodes) == (3 if waits else len(WAY))
+        else len(did.nodes) == (3 if waits else len(ORDER))
     )
     found = [("path", went and whole, f"it went {' > '.join(did.nodes) or 'nowhere'}")]
 

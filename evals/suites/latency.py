@@ -13,6 +13,7 @@ import numpy as np
 
 from evals.suite import Case, Matrix, Metric, Outcome, Result, Score, Suite
 from evals.timing import bare_render, own_studio, seconds, timed_request
+from graph.travel import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
 
     from evals.subject import Subject
 
-NODES = (
-    "begin",
-    "enhance_prompt",
-    "retrieve_styles",
-    "choose_style",
-    "extract_edges",
-    "generate_image",
-    "critique",
-)
 TIMES = 40  # there are no more cases than that
 Bench = tuple["httpx2.Client", "Callable[[], Image]"]
 
@@ -88,7 +80,7 @@ async def _bench(subject: Subject) -> AsyncIterator[Bench]:
 def figures(results: Sequence[Result]) -> Mapping[str, float]:
     """Of every node the median and the 95th percentile of its share of the request."""
     found = {}
-    for node in NODES:
+    for node in ORDER:
         shares = [_share(result, node) for result in results]
         found[f"{node}_p50"] = median(shares)
         found[f"{node}_p95"] = float(np.quantile(shares, 0.95))
@@ -104,14 +96,14 @@ def drawings(results: Sequence[Result]) -> Sequence[Matrix]:
     """Where the time goes, by node."""
     if not results:
         return ()
-    spent = [[float(r.facts["nodes_ms"].get(node, 0.0)) for r in results] for node in NODES]
+    spent = [[float(r.facts["nodes_ms"].get(node, 0.0)) for r in results] for node in ORDER]
     table = [[median(times), float(np.quantile(times, 0.95))] for times in spent]
     outside = [1000 * r.facts["outside_s"] for r in results]
     table.append([median(outside), float(np.quantile(outside, 0.95))])
     note = "Milliseconds on the machine of this run: compare the shares, not these."
     return (
         Matrix(
-            "Where the time goes, ms", [*NODES, "outside the nodes"], ["p50", "p95"], table, note
+            "Where the time goes, ms", [*ORDER, "outside the nodes"], ["p50", "p95"], table, note
         ),
     )
 
@@ -126,7 +118,7 @@ SUITE = Suite(
         Metric("first_preview_share", "until the first preview", "of the request", False),
         *(
             Metric(f"{node}_{which}", f"{node}, {words}", "of the request", None)
-            for node in NODES
+            for node in ORDER
             for which, words in (("p50", "median"), ("p95", "95th percentile"))
         ),
     ),
