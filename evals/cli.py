@@ -185,12 +185,16 @@ def set_baseline(
 ) -> None:
     """Make a run what later ones are compared with."""
     from evals.runs import save_baseline
+    from evals.suites import SUITES
 
     found = _find(_settings(), name)
     if found.partial:
         raise InvalidRequest(f"Run {found.header.id} is partial: finish it with --resume first.")
     target = file or BASELINES / f"{found.header.profile}.json"
-    save_baseline(target, found)
+    with_figures = [
+        suite for suite, results in found.results.items() if SUITES[suite].figures(results)
+    ]
+    save_baseline(target, found, with_figures)
     typer.echo(f"{target.name} is run {found.header.id}")
 
 

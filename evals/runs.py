@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,28 +111,24 @@ def list_runs(runs: Path) -> list[Run]:
     return found
 
 
-def save_baseline(file: Path, run: Run) -> None:
-    """Write a run as one JSON file without pictures and reasons: what a later one is compared with."""
-    bare = {
-        suite: [
-            {
-                **asdict(replace(r, images={}, inputs={}, elapsed_s=0.0)),
-                "scores": {
-                    name: {"value": _short(s.value), "reason": ""} for name, s in r.scores.items()
-                },
-                "controls": {
-                    c: {m: _short(v) for m, v in of.items()} for c, of in r.controls.items()
-                },
-            }
-            for r in results
-        ]
-        for suite, results in run.results.items()
-    }
-    file.parent.mkdir(parents=True, exist_ok=True)
+def save_baseline(file: Path, run: Run, with_facts: Collection[str]) -> None:
+    """Write a run as one JSON file without pictures and reasons: what a later one is compared with.
+
+    Facts are kept of the suites `with_facts`, whose figures are made of them.
+    """
+
+    def bare(result: Result) -> dict[str, Any]:
+        scores = {name: Score(score.value, "") for name, score in result.scores.items()}
+        facts = result.facts if result.suite in with_facts else {}
+        return asdict(
+            replace(result, scores=scores, facts=facts, images={}, inputs={}, elapsed_s=0.0)
+        )
+
     lines = [f' "header": {json.dumps(asdict(run.header))}']
-    for suite, rows in bare.items():
-        body = ",\n  ".join(json.dumps(row, separators=(",", ":")) for row in rows)
+    for suite, results in run.results.items():
+        body = ",\n  ".join(json.dumps(bare(r), separators=(",", ":")) for r in results)
         lines.append(f" {json.dumps(suite)}: [\n  {body}\n ]")
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
@@ -149,10 +145,6 @@ def read_baseline(file: Path) -> Run:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidRequest(f"The baseline {file.name} is damaged.") from error
     return Run(header, results)
-
-
-def _short(value: float) -> float:
-    return round(value, 6)
 
 
 def _header(document: dict[str, Any]) -> Header:

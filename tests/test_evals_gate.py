@@ -85,6 +85,14 @@ def test_a_sure_loss_is_a_regression_even_within_the_bounds() -> None:
     assert [row.wanted for row in rows if not row.passed] == ["no regression beyond 0.02"]
 
 
+def test_speeds_are_not_held_against_another_machine() -> None:
+    suites = {"toy": replace(TOY, cached=False)}
+    before, after = run_of(GOOD, BAD), run_of(GOOD - 0.05, BAD)
+    changes = compare(before, after, suites)
+    assert changes["toy"]["good"].verdict == "worse"
+    assert short(judge(after, summarise(after, suites), changes, BOUNDS, ("toy",))) == {}
+
+
 def test_less_than_the_slack_is_no_regression() -> None:
     assert short(gate(run_of(GOOD - 0.01, BAD), run_of(GOOD, BAD))) == {}
     assert "toy.bad" in short(gate(run_of(GOOD, BAD + 0.01), run_of(GOOD, BAD)))

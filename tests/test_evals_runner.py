@@ -247,7 +247,7 @@ def test_a_plan_is_checked_before_any_work() -> None:
 def test_a_baseline_is_the_run_without_its_pictures(opened: Settings, tmp_path: Path) -> None:
     suite = Worker().suite()
     done = go(opened, [suite])
-    save_baseline(tmp_path / "b.json", done)
+    save_baseline(tmp_path / "b.json", done, ["toy"])
     kept = read_baseline(tmp_path / "b.json")
     assert kept.header == done.header
     assert [r.scores["half"].value for r in kept.results["toy"]] == [
