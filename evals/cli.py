@@ -172,7 +172,7 @@ def gate_run(name: RunName = LATEST, baseline: Baseline = None) -> None:
 
     settings = _settings()
     found = _find(settings, name)
-    _, rows = _judged(found, _baseline(settings, baseline), load_gates())
+    _, _, rows = _judged(found, _baseline(settings, baseline), load_gates())
     _print_gate(_console(), rows)
     if not all(row.passed for row in rows):
         raise typer.Exit(1)
@@ -347,24 +347,22 @@ def _baseline(settings: Settings, name: str | None) -> Run | None:
 
 def _judged(
     run: Run, before: Run | None, gates: Gates
-) -> tuple[dict[str, SuiteSummary], list[GateRow]]:
+) -> tuple[dict[str, SuiteSummary], dict[str, dict[str, Change]] | None, list[GateRow]]:
+    """What a run comes to, what changed since `before`, and what the gate says of both."""
     from evals.gate import judge
     from evals.suites import SUITES
     from evals.summary import compare, summarise
 
     summaries = summarise(run, SUITES)
     changes = compare(before, run, SUITES) if before else None
-    return summaries, judge(run, summaries, changes, gates.bounds, run.header.suites)
+    return summaries, changes, judge(run, summaries, changes, gates.bounds, run.header.suites)
 
 
 def _conclude(console: Console, run: Run, before: Run | None, gates: Gates) -> bool:
     """Print a run, write its report, and return whether it passes the gate."""
     from evals.report import write_report
-    from evals.suites import SUITES
-    from evals.summary import compare
 
-    summaries, rows = _judged(run, before, gates)
-    changes = compare(before, run, SUITES) if before else None
+    summaries, changes, rows = _judged(run, before, gates)
     _print_summary(console, run, summaries, changes)
     _print_gate(console, rows)
     assert run.folder is not None

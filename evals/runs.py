@@ -112,7 +112,7 @@ def list_runs(runs: Path) -> list[Run]:
 
 
 def save_baseline(file: Path, run: Run, with_facts: Collection[str]) -> None:
-    """Write a run as one JSON file without pictures and reasons: what a later one is compared with.
+    """Write a run as one JSON file of bare scores: what a later one is compared with.
 
     Facts are kept of the suites `with_facts`, whose figures are made of them.
     """
@@ -121,7 +121,9 @@ def save_baseline(file: Path, run: Run, with_facts: Collection[str]) -> None:
         scores = {name: Score(score.value, "") for name, score in result.scores.items()}
         facts = result.facts if result.suite in with_facts else {}
         return asdict(
-            replace(result, scores=scores, facts=facts, images={}, inputs={}, elapsed_s=0.0)
+            replace(
+                result, scores=scores, controls={}, facts=facts, images={}, inputs={}, elapsed_s=0.0
+            )
         )
 
     lines = [f' "header": {json.dumps(asdict(run.header))}']
