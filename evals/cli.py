@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from evals.gate import GateRow, Gates
     from evals.runs import Run
-    from evals.statistics import Change, Estimate
+    from evals.statistics import Change
     from evals.summary import SuiteSummary
     from graph.settings import Settings
 
@@ -65,6 +64,7 @@ def run_suites(
     from evals.runner import plan, plan_again, run
     from evals.suites import SUITES
     from evals.summary import check_comparable
+    from evals.tables import open_console
 
     settings = _settings(profile, models, library)
     _check_profile(settings)
@@ -74,7 +74,7 @@ def run_suites(
         planned = plan_again(SUITES, old)
     else:
         planned = plan(SUITES, suites or (), n=n, seed=seed, quick=quick)
-    gates, before, console = load_gates(), _baseline(settings, baseline), _console()
+    gates, before, console = load_gates(), _baseline(settings, baseline), open_console()
     if before:
         check_comparable(before, planned.datasets)
     with Bar(planned) as bar:
@@ -98,8 +98,9 @@ def list_everything() -> None:
     from evals.runner import folders
     from evals.runs import list_runs
     from evals.suites import SUITES
+    from evals.tables import open_console, title_of
 
-    console, settings = _console(), _settings()
+    console, settings = open_console(), _settings()
     console.print("[bold]suites[/]")
     for suite in SUITES.values():
         console.print(f"  {suite.name:20} {suite.measures}", highlight=False)
@@ -108,7 +109,7 @@ def list_everything() -> None:
         console.print(f"  {file.stem}", highlight=False)
     console.print("[bold]runs[/]")
     for found in list_runs(folders(settings).runs):
-        console.print(f"  {_title(found)}", highlight=False)
+        console.print(f"  {title_of(found)}", highlight=False)
 
 
 @app.command("show")
@@ -119,10 +120,11 @@ def show(
     """What a run came to."""
     from evals.suites import SUITES
     from evals.summary import summarise
+    from evals.tables import open_console, print_summary
 
-    console, settings = _console(), _settings()
+    console, settings = open_console(), _settings()
     found = _find(settings, name)
-    _print_summary(console, found, summarise(found, SUITES), None)
+    print_summary(console, found, summarise(found, SUITES), None)
     if suite is None:
         return
     if suite not in found.results:
@@ -146,6 +148,7 @@ def compare_runs(
     """What changed between two runs, case by case."""
     from evals.suites import SUITES
     from evals.summary import compare
+    from evals.tables import open_console, print_changes
 
     settings = _settings()
     first, second = _baseline(settings, before), _find(settings, after)
@@ -153,27 +156,29 @@ def compare_runs(
     changes = compare(first, second, SUITES)
     if not changes:
         raise InvalidRequest("These two runs have no suite in common.")
-    _print_changes(_console(), first, second, changes)
+    print_changes(open_console(), first, second, changes)
 
 
 @app.command("report")
 def report(name: RunName = LATEST, baseline: Baseline = None) -> None:
     """Write the report of a run again, a run that was cut off included."""
     from evals.gate import load_gates
+    from evals.tables import open_console
 
     settings = _settings()
-    _conclude(_console(), _find(settings, name), _baseline(settings, baseline), load_gates())
+    _conclude(open_console(), _find(settings, name), _baseline(settings, baseline), load_gates())
 
 
 @app.command("gate")
 def gate_run(name: RunName = LATEST, baseline: Baseline = None) -> None:
     """Whether a run passes the gate; exit code 1 when it does not."""
     from evals.gate import load_gates
+    from evals.tables import open_console, print_gate
 
     settings = _settings()
     found = _find(settings, name)
     _, _, rows = _judged(found, _baseline(settings, baseline), load_gates())
-    _print_gate(_console(), rows)
+    print_gate(open_console(), rows)
     if not all(row.passed for row in rows):
         raise typer.Exit(1)
 
@@ -361,109 +366,15 @@ def _judged(
 def _conclude(console: Console, run: Run, before: Run | None, gates: Gates) -> bool:
     """Print a run, write its report, and return whether it passes the gate."""
     from evals.report import write_report
+    from evals.tables import near, print_gate, print_summary
 
     summaries, changes, rows = _judged(run, before, gates)
-    _print_summary(console, run, summaries, changes)
-    _print_gate(console, rows)
+    print_summary(console, run, summaries, changes)
+    print_gate(console, rows)
     assert run.folder is not None
     files = write_report(
         run, summaries, changes, before.header if before else None, rows, run.folder
     )
     for file in files:
-        console.print(_near(file), highlight=False, soft_wrap=True)
+        console.print(near(file), highlight=False, soft_wrap=True)
     return all(row.passed for row in rows)
-
-
-def _near(file: Path) -> str:
-    """A path as it is typed from here."""
-    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
-
-
-def _title(run: Run) -> str:
-    head = run.header
-    done = sum(len(results) for results in run.results.values())
-    wanted = sum(head.n.values())
-    partial = f", PARTIAL: {done} of {wanted} cases" if run.partial else f", {done} cases"
-    kind = "quick" if head.quick else "full"
-    return f"{head.id}  {head.profile}, {kind}, seed {head.seed}{partial}, {', '.join(head.suites)}"
-
-
-def _print_summary(
-    console: Console,
-    run: Run,
-    summaries: dict[str, SuiteSummary],
-    changes: dict[str, dict[str, Change]] | None,
-) -> None:
-    from rich.table import Table
-
-    console.print(_title(run), highlight=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("suite", "metric"):
-        table.add_column(title, no_wrap=True)
-    for title in ("value", "95 % interval", "n", "controls", "since baseline"):
-        table.add_column(title, justify="left" if title == "controls" else "right")
-    for name, summary in summaries.items():
-        for number, row in enumerate(summary.rows):
-            if row.estimate is None:
-                continue
-            change = (changes or {}).get(name, {}).get(row.metric.name)
-            controls = ", ".join(f"{c} {v:.3f}" for c, v in row.controls.items())
-            table.add_row(
-                name if number == 0 else "",
-                row.metric.name,
-                f"{row.estimate.value:.3f}",
-                _interval(row.estimate),
-                str(row.cases),
-                controls,
-                f"{change.difference.value:+.3f} {change.verdict}" if change else "",
-            )
-        for result in summary.failed:
-            table.add_row(name, f"[red]failed[/] {result.case}", "", "", "", str(result.error))
-    console.print(table, highlight=False)
-
-
-def _print_gate(console: Console, rows: list[GateRow]) -> None:
-    from rich.markup import escape
-
-    failed = [row for row in rows if not row.passed]
-    for row in failed:
-        value = "-" if row.value is None else f"{row.value:.3f}"
-        line = f"{row.suite}.{row.metric} is {value}, wanted {row.wanted}: {row.why}"
-        console.print(f"[red]short[/] {escape(line)}", highlight=False)
-    verdict = "[green]passed[/]" if not failed else f"[red]not passed[/], {len(failed)} short"
-    console.print(f"gate: {verdict} of {len(rows)} conditions", highlight=False)
-
-
-def _print_changes(
-    console: Console, before: Run, after: Run, changes: dict[str, dict[str, Change]]
-) -> None:
-    from rich.table import Table
-
-    console.print(f"{before.header.id} -> {after.header.id}", highlight=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("suite", "metric", "before", "after", "difference", "effect", "pairs", ""):
-        table.add_column(title, no_wrap=True)
-    for suite, found in changes.items():
-        for metric, change in found.items():
-            table.add_row(
-                suite,
-                metric,
-                f"{change.before:.3f}",
-                f"{change.after:.3f}",
-                f"{change.difference.value:+.3f} ({_interval(change.difference)})",
-                f"{change.effect:+.2f}",
-                str(change.pairs),
-                change.verdict,
-            )
-    console.print(table, highlight=False)
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.low:.3f} to {estimate.high:.3f}"
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    wide = None if sys.stdout.isatty() else 160
-    return Console(width=wide)
