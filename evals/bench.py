@@ -10,7 +10,7 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +212,44 @@ def watchers(count: int = 500) -> None:
     report(f"memory for each of {count} watchers of a run", f"{each / 1024:.0f} KB", "64 KB")
 
 
+def cancel(renders: int = 10) -> None:
+    """From the answer to a cancel until the render has let the engine go, beside the time of one of its steps."""
+    form = {"message": MESSAGE, "style": STYLE, "steps": str(LONG_STEPS)}
+    sent = {name: (None, value.encode()) for name, value in form.items()}
+    steps, waits = [], []
+    with own_studio() as http:
+        timed_request(http, 0)
+        for number in range(renders):
+            moments: list[float] = []
+            with http.stream("POST", "/chat", files=sent) as stream:
+                lines = stream.iter_lines()
+                run = json.loads(_next_data(lines, "metadata"))
+                while len(moments) < 3 + number % 3:
+                    _next_data(lines, "progress")
+                    moments.append(time.perf_counter())
+                url = f"/threads/{run['thread_id']}/runs/{run['run_id']}/cancel"
+                http.post(url).raise_for_status()
+                answered = time.perf_counter()
+                _next_data(lines, "end")
+                waits.append(time.perf_counter() - answered)
+            steps.extend(np.diff(moments).tolist())
+    step = statistics.median(steps)
+    wanted = f"{(step + 0.1) * 1000:.0f} ms: a step of {step * 1000:.0f} ms, and 100"
+    report(
+        "cancel answered to engine free, median",
+        f"{statistics.median(waits) * 1000:.0f} ms",
+        wanted,
+    )
+    report(f"  slowest of {renders}", f"{max(waits) * 1000:.0f} ms", wanted)
+
+
+def _next_data(lines: Iterator[str], event: str) -> str:
+    """The data of the next `event` of a stream."""
+    while next(lines) != f"event: {event}":
+        pass
+    return next(line for line in lines if line.startswith("data: ")).removeprefix("data: ")
+
+
 def _engine() -> tuple[DiffusersEngine, Profile, Catalog]:
     profile = load_profiles(ROOT / "models/profiles.toml")["starter"]
     return open_engine(profile, ROOT / "models"), profile, Catalog(ROOT / "styles/library")
@@ -237,6 +275,7 @@ def main() -> None:
         "overhead": lambda: overhead(args.pairs),
         "full": full,
         "watchers": watchers,
+        "cancel": cancel,
     }
     parser.add_argument("--only", choices=list(parts))
     args = parser.parse_args()

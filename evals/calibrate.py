@@ -49,6 +49,9 @@ QUERIES = "queries"  # beside the kinds of text that no style fits
 REFUSED = ("plain", "hard")  # kinds that the floor keeps out, and the curve is fitted to
 FALSE_ACCEPTS = 0.03  # of each of them that the floor may let through
 SURE = 0.9  # share of right answers from which a style is taken without a question
+LIKELY = (
+    2 / 3
+)  # the least score of a style that is taken without asking: twice as likely right as wrong
 SHRINK = 1.0  # of the metric towards plain cosines, in mean variances
 DEPTH = 8  # styles looked at for each query
 REFITS = 200  # of resampled rows, for the intervals
@@ -152,8 +155,12 @@ def fit_numbers(answers: Mapping[str, Answers]) -> dict[str, float]:
 
 
 def fit_strong(right: NDArray[np.bool_], scores: Floats, floor: float) -> float:
-    """The lowest score from `floor` up, from which on `SURE` of all first matches are right; 1 when there is none."""
-    for bar in np.sort(scores[scores >= floor]):
+    """The lowest score from `floor` up, from which on `SURE` of all first matches are right; 1 when there is none.
+
+    Not below `LIKELY`: that most matches above a bar are right must not hide that those just above it are not.
+    """
+    least = max(floor, LIKELY)
+    for bar in np.sort([least, *scores[scores >= least]]):
         if right[scores >= bar].mean() >= SURE:
             return float(bar)
     return 1.0
@@ -161,10 +168,10 @@ def fit_strong(right: NDArray[np.bool_], scores: Floats, floor: float) -> float:
 
 def answer_texts(index: StyleIndex, queries: Sequence[TextQuery]) -> Answers:
     """What the index answers to texts. Blocking: embeds them."""
-    vectors = [index.embed([query.text])[0] for query in queries]
-    found = [index.nearest(vector, DEPTH, of_image=False) for vector in vectors]
-    rivals = [index.rival(vector)[1] for vector in vectors]
-    return _answers(found, [query.style for query in queries], rivals)
+    found = [index.find(query.text, DEPTH) for query in queries]
+    return _answers(
+        [of.styles for of in found], [q.style for q in queries], [of.rival for of in found]
+    )
 
 
 def answer_pictures(index: StyleIndex, queries: Sequence[ImageQuery]) -> Answers:

@@ -3,7 +3,7 @@
 Checkpoints outlive code, so no pydantic objects, no images and no paths go in here.
 """
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from styles.index import Match
 
@@ -80,6 +80,7 @@ class Request(TypedDict):
     steps: int | None  # None: the profile's default
     size: int | None  # px of the long side, a multiple of 8; None: the profile's default
     profile: str
+    message_id: NotRequired[str | None]  # the caller's own name for the message
 
 
 class Update(TypedDict, total=False):
@@ -89,10 +90,13 @@ class Update(TypedDict, total=False):
     turn: int  # counts the messages of the thread, from 1
     messages: list[str]  # the thread's messages so far; the last one is the present one
     sketches: list[str | None]  # the sketch under each message; older threads begin later
+    message_ids: list[str | None]  # the callers' names for them; older threads begin later
     replies: list[Reply]  # oldest first; older threads begin later
     earlier_styles: list[StyleWeight]  # of the turn before; empty once the new words name a style
     enhancement: Enhancement
     matches: list[Match]  # best first, those of the weak band too
+    blend: list[StyleWeight]  # that the words mix themselves; older threads lack it
+    reconsider: bool  # whether they ask for another style; older threads lack it
     styles: list[StyleWeight]  # what the render uses; empty: text only
     style_reason: str
     canvas: Canvas

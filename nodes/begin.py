@@ -9,13 +9,16 @@ from graph.state import Canvas, Enhancement, Said, State, Update
 async def begin(state: State, runtime: Runtime[Context]) -> Update:
     """Open a turn: a thread's state outlives it, so forget what the last turn made.
 
-    Reads `message`, `messages`, `sketches`, `turn`, `styles`, `sketch`; writes every key of `Update` but `replies`. The
-    whole turn runs on the release that `versions` names, whatever serves by then.
+    Reads `message`, `messages`, `message_id`, `message_ids`, `sketches`, `turn`, `styles`, `sketch`; writes every key
+    of `Update` but `replies`. The whole turn runs on the release that `versions` names, whatever serves by then.
     """
     turn = state.get("turn", 0) + 1
     before = state.get("messages", [])
-    drawn = state.get("sketches", [])
-    drawn = [*[None] * (len(before) - len(drawn)), *drawn]  # a thread from before there were any
+    drawn = _padded(state.get("sketches", []), len(before))
+    named = _padded(state.get("message_ids", []), len(before))
+    name = state.get("message_id")
+    if name in named:  # a message without a name leaves that of an earlier one in the state
+        name = None
     paper = "on the thread's sketch" if state["sketch"] else "without a sketch"
     runtime.stream_writer(Said(type="said", node="begin", text=f"Message {turn}, {paper}."))
     return {
@@ -23,9 +26,12 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
         "turn": turn,
         "messages": [*before, state["message"]],
         "sketches": [*drawn, state["sketch"]],
+        "message_ids": [*named, name],
         "earlier_styles": state.get("styles", []),
         "enhancement": Enhancement(prompt="", negative_prompt="", domain="", source="", reason=""),
         "matches": [],
+        "blend": [],
+        "reconsider": False,
         "styles": [],
         "style_reason": "",
         "canvas": Canvas(width=0, height=0, box=[]),
@@ -34,3 +40,8 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
         "best": 0,
         "retry": False,
     }
+
+
+def _padded(held: list[str | None], length: int) -> list[str | None]:
+    """Bring a list up to `length`: a thread may be older than it."""
+    return [*[None] * (length - len(held)), *held]

@@ -7,27 +7,31 @@ from graph.choice import answer_schema, parse_style, settle, style_name
 from graph.context import Context
 from graph.state import Said, State, StyleWeight, Update
 
-OFFERED = 5  # of the weak matches, when a person wants to choose and nothing is near
+OFFERED = 5  # of the matches, weak ones too, when a person wants to choose and nothing is near
 
 
 async def choose_style(state: State, runtime: Runtime[Context]) -> Update:
     """Decide the styles of the render, or ask the person where it is not sure.
 
-    Reads `style`, `matches`, `earlier_styles`; writes `styles`, `style_reason`. Does nothing else,
-    because an answer runs it again from its first line.
+    Reads `style`, `matches`, `earlier_styles`, `blend`, `reconsider`; writes `styles`,
+    `style_reason`. Does nothing else, because an answer runs it again from its first line.
     """
     ctx, wish = runtime.context, state["style"]
     named = parse_style(wish)
-    near = [match for match in state["matches"] if match["band"] != "weak"]
+    again = state.get("reconsider", False)
+    near = [match for match in state["matches"] if match["band"] != "weak" and not again]
     styles: list[StyleWeight]
     if named is not None:
         styles, reason = settle(named, ctx), "as you asked"
+    elif (blend := state.get("blend")) and wish != "ask":
+        styles, reason = blend, "the mix that your words name"
     elif state["earlier_styles"] and wish != "ask":
         styles, reason = state["earlier_styles"], "kept from your last message"
-    elif not near and wish != "ask":
+    elif not near and wish != "ask" and not again:
         styles, reason = [], "no style is near enough to your words"
-    elif wish == "auto" or (wish == "" and near[0]["band"] == "strong"):
-        styles, reason = [StyleWeight(style=near[0]["style"], weight=1.0)], near[0]["reason"]
+    elif wish == "auto" or (wish == "" and not again and near[0]["band"] == "strong"):
+        best = (near or state["matches"])[0]
+        styles, reason = [StyleWeight(style=best["style"], weight=1.0)], best["reason"]
     else:
         candidates = near or state["matches"][:OFFERED]
         question = {"kind": "style_selection", "candidates": candidates}

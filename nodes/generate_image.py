@@ -33,6 +33,8 @@ async def generate_image(state: State, runtime: Runtime[Context]) -> Update:
 
     def paint(stopped: Stopped) -> Image.Image:
         def on_step(step: Step) -> None:
+            if thread and runtime.drain_requested:  # the server stops: the next one goes on here
+                ctx.unfinished.save(thread, key, step.save())
             stopped.check()
             every = ceil(step.total / (PREVIEWS + 1))
             shown = step.number % every == 0 and step.number < step.total

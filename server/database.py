@@ -76,6 +76,12 @@ CREATE TABLE items (
     PRIMARY KEY (namespace, key)
 ) WITHOUT ROWID;
 """,
+    """
+ALTER TABLE threads ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET number = rowid;
+UPDATE threads SET begun = (SELECT coalesce(max(number), 0) FROM runs WHERE runs.thread_id = threads.thread_id);
+""",
 )
 
 

@@ -235,13 +235,13 @@ class EventLog:
         await self.database.call(drop)
 
     async def numbered(self, thread_id: str) -> list[tuple[int, Run]]:
-        """Every run of a thread with its number, which grows from run to run; oldest first."""
+        """Every run of a thread with its number, which no later one ever has; oldest first."""
 
         def numbered(db: sqlite3.Connection) -> list[tuple[int, Run]]:
             rows = db.execute(
-                "SELECT rowid, * FROM runs WHERE thread_id = ? ORDER BY rowid", (thread_id,)
+                "SELECT * FROM runs WHERE thread_id = ? ORDER BY number", (thread_id,)
             )
-            return [(number, _as_run(tuple(row))) for number, *row in rows]
+            return [(row[-1], _as_run(row)) for row in rows]
 
         return await self.database.call(numbered)
 
@@ -376,6 +376,11 @@ class EventLog:
                 _insert_thread(db, target, json.loads(metadata))
                 for own, copied in runs.items():
                     _copy_run(db, own, copied, target)
+                db.execute(
+                    "UPDATE threads SET begun = (SELECT begun FROM threads WHERE thread_id = ?)"
+                    " WHERE thread_id = ?",
+                    (source, target),
+                )
 
         await self.database.call(copy)
 
@@ -416,7 +421,8 @@ def _insert_thread(db: sqlite3.Connection, thread_id: str, metadata: Mapping[str
         raise InvalidRequest(message, code="invalid_thread_id")
     moment = now()
     db.execute(
-        "INSERT INTO threads VALUES (?, ?, ?, ?)", (thread_id, moment, moment, _dump(metadata))
+        "INSERT INTO threads (thread_id, created_at, updated_at, metadata) VALUES (?, ?, ?, ?)",
+        (thread_id, moment, moment, _dump(metadata)),
     )
 
 
@@ -425,17 +431,19 @@ def _touch(db: sqlite3.Connection, thread_id: str, moment: str) -> None:
 
 
 def _insert_run(db: sqlite3.Connection, run: Run) -> None:
+    """Its number is one that its thread has never given, or a reader would miss it behind a run rolled back."""
+    db.execute("UPDATE threads SET begun = begun + 1 WHERE thread_id = ?", (run.thread_id,))
     db.execute(
-        "INSERT INTO runs (run_id, thread_id, status, input, created_at, caller, wire)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs (run_id, thread_id, status, input, created_at, caller, wire, number)"
+        " SELECT ?, thread_id, ?, ?, ?, ?, ?, begun FROM threads WHERE thread_id = ?",
         (
             run.run_id,
-            run.thread_id,
             run.status,
             _dump(run.input),
             run.created_at,
             run.caller,
             _dump(run.wire),
+            run.thread_id,
         ),
     )
     _touch(db, run.thread_id, run.created_at)
@@ -450,8 +458,8 @@ def _insert_event(db: sqlite3.Connection, run: Run, event: Event) -> None:
 
 def _copy_run(db: sqlite3.Connection, own: str, copied: str, thread_id: str) -> None:
     db.execute(
-        "INSERT INTO runs SELECT ?, ?, status, input, created_at, ended_at, caller, wire, stop FROM runs"
-        " WHERE run_id = ?",
+        "INSERT INTO runs SELECT ?, ?, status, input, created_at, ended_at, caller, wire, stop, number"
+        " FROM runs WHERE run_id = ?",
         (copied, thread_id, own),
     )
     db.execute(
@@ -594,7 +602,7 @@ def _read_thread(db: sqlite3.Connection, thread_id: str) -> Thread:
 
 
 def _as_run(row: tuple[Any, ...]) -> Run:
-    run_id, thread_id, status, given, created_at, ended_at, caller, wire, stop = row
+    run_id, thread_id, status, given, created_at, ended_at, caller, wire, stop, _ = row
     return Run(
         thread_id,
         run_id,

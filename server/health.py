@@ -42,9 +42,11 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: {"description": "The models are not open."}})
+@router.get(
+    "/readyz", responses={503: {"description": "The models are not open, or runs cannot begin."}}
+)
 async def readyz(request: Request) -> Response:
-    """The models of the default profile are open and work; where opening failed, every look tries again."""
+    """The models of the default profile work, and runs can begin; where opening failed, every look tries again."""
     state = request.app.state
     opening: asyncio.Task[AppError | None] = state.opening
     headers = {"Retry-After": str(RETRY_AFTER_S)}
@@ -54,7 +56,7 @@ async def readyz(request: Request) -> Response:
     if error := opening.result():
         state.opening = asyncio.create_task(open_models(state.releases.context))
         return problem(503, error.code, error.message, retryable=True, headers=headers)
-    if error := state.releases.context.lane.trouble():
+    if error := state.releases.context.lane.trouble() or state.runs.trouble:
         return problem(503, error.code, error.message, retryable=True, headers=headers)
     return JSONResponse({"status": "ready"})
 

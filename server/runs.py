@@ -92,6 +92,7 @@ class Runs:
         self._admitting = asyncio.Lock()
         self._control = RunControl()
         self._later: asyncio.Task[None] | None = None
+        self.trouble: AppError | None = None  # why the line does not move
         self.accepted = asyncio.Event()  # new after every run that is accepted
         self.stopping = anyio.Event()  # set it and watchers leave; runs go on until `close`
 
@@ -325,8 +326,15 @@ class Runs:
             async with self._admitting:
                 await self._admit_next()
                 await self._tell_places()
-        except Exception:
+            self.trouble = None
+        except Exception as error:
             logger.exception("the line does not move")
+            told = disk_failure(error, self._data_dir) or error
+            self.trouble = (
+                told
+                if isinstance(told, AppError)
+                else AppError("Runs cannot begin. It has been logged.")
+            )
             self._later = asyncio.create_task(self._admit_later())
 
     async def _admit_later(self) -> None:
@@ -560,8 +568,8 @@ def _metadata(run: Run, attempt: int) -> Metadata:
 
 
 def new_seed() -> int:
-    """A random seed, 0 .. 2**63 - 1."""
-    return secrets.randbits(63)
+    """A random seed that JavaScript, too, reads to the last digit, and those of further attempts."""
+    return secrets.randbits(52)
 
 
 async def _unbroken(work: Coroutine[Any, Any, T]) -> T:

@@ -57,10 +57,10 @@ class ThreadView(ThreadSummary):
 
 
 @router.get("")
-async def show(thread_id: str, log: LogDep, graph: GraphDep) -> ThreadView:
+async def show(thread_id: str, desk: DeskDep) -> ThreadView:
     """Say where a thread stands and what it has made."""
-    found = await log.thread(thread_id)
-    protocol = await agent_threads.view(found, graph)
+    found = await desk.log.thread(thread_id)
+    protocol = await agent_threads.view(found, desk)
     return ThreadView.model_validate({**protocol, **_summary(found).model_dump()})
 
 

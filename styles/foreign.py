@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from styles.catalog import Style
 from styles.vectors import Matrix, best_mean, stacked
@@ -63,14 +64,16 @@ class ForeignLooks:
         )
         self._held = np.array([_plain(name) in said for name in self._names], bool)
 
-    def nearest(self, query: Matrix) -> tuple[str, float]:
-        """Name and cosine of the look nearest to a unit vector, (dim,); ("", -1) where there is none."""
+    def cosines(self, query: Matrix) -> Matrix:
+        """Of each look, its cosine to a unit vector, (dim,)."""
+        return best_mean(self._matrix, self._rows, query, BEST_TEXTS)
+
+    def best(self, evidence: NDArray[np.float64]) -> tuple[str, float]:
+        """Name and evidence, of (looks,), of the one with most that no style silences; ("", -1) where there is none."""
         if self._held.all():
             return "", -1.0
-        cosines = best_mean(self._matrix, self._rows, query, BEST_TEXTS)
-        cosines[self._held] = -1
-        first = int(cosines.argmax())
-        return self._names[first], float(cosines[first])
+        first = int(np.where(self._held, -np.inf, evidence).argmax())
+        return self._names[first], float(evidence[first])
 
 
 def _kept(

@@ -17,14 +17,18 @@ from PIL import Image
 from styles.calibration import Band, Calibration, mark
 from styles.catalog import Catalog, Style
 from styles.foreign import ForeignLooks
+from styles.overlap import SharedWords
+from styles.passages import passages
 from styles.vectors import Matrix, Rows, best_mean, sharpen, stacked
 from tools.encoding import StyleEncoder
+from tools.glossary import in_english
 from tools.imaging import Vector
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 BEST_TEXTS = 5  # the match of a style is the mean of its best few text vectors
+WORDS = 0.25  # evidence for a style that has every word of a text, beside its cosine
 NAMED = 0.9  # score from which a foreign look, or another style than the one in force, is said to be meant
 EMBEDDED = 16  # texts embedded at a time, of like length, since a batch is padded to its longest
 BATCH = 4000  # vectors handed to Chroma at a time; it takes about five thousand
@@ -39,6 +43,16 @@ class Match(TypedDict):
     band: Band
     reason: str  # which attributes agreed, in words
     image_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What words stand near to, before any score."""
+
+    styles: list[tuple[str, float]]  # slug and evidence, best first
+    look: str  # the nearest look outside the library, "" where there is none
+    rival: float  # its evidence
+    query: Vector  # unit vector of the whole text, (dim,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +73,13 @@ class _Table:
     text_rows: Rows  # (styles, most texts of a style): rows of `texts`, -1 where there are fewer
     images: Matrix  # (rows, dim)
     image_rows: Rows  # (styles, most references of a style)
+    words: SharedWords  # of the styles, then of the foreign looks
 
     @classmethod
-    def of(cls, entries: Mapping[str, _Entry]) -> _Table:
+    def of(cls, entries: Mapping[str, _Entry], words: SharedWords) -> _Table:
         texts, text_rows = stacked([entry.texts for entry in entries.values()])
         images, image_rows = stacked([entry.images for entry in entries.values()])
-        return cls(list(entries), texts, text_rows, images, image_rows)
+        return cls(list(entries), texts, text_rows, images, image_rows, words)
 
     def text_cosines(self, query: Vector) -> NDArray[np.float32]:
         """Of each style, the mean of its best `BEST_TEXTS` cosines."""
@@ -175,7 +190,7 @@ class StyleIndex:
 
     def _embed(self, style: Style) -> tuple[Style, Matrix, Matrix]:
         images = [self.encoder.embed_image(_open(path)) for path in style.references]
-        return style, self.embed(style_texts(style)), np.array(images, np.float32)
+        return style, self.embed(_english(style_texts(style))), np.array(images, np.float32)
 
     def remove(self, slug: str) -> None:
         """Forget a style; nothing happens when it is not there."""
@@ -206,26 +221,46 @@ class StyleIndex:
                 )
                 for slug, cosine in self.nearest(query, k, of_image=True)
             ]
-        (query,) = self.embed([text])
-        ranked = self.nearest(query, k, of_image=False)
-        _, rival = self.rival(query)
+        found = self.find(text, k)
         return [
-            self._match(slug, self.calibration.text_score(cosine, rival), self._reason(slug, query))
-            for slug, cosine in ranked
+            self._match(
+                slug,
+                self.calibration.text_score(evidence, found.rival),
+                self._reason(slug, found.query),
+            )
+            for slug, evidence in found.styles
         ]
 
     def foreign_look(self, text: str) -> str | None:
         """The look outside the library that a text names; None where it names none. Blocking: embeds the text."""
-        (query,) = self.embed([text])
-        ranked = self.nearest(query, 1, of_image=False)
-        name, cosine = self.rival(query)
-        score = self.calibration.text_score(cosine, ranked[0][1] if ranked else -1)
-        return name if name and score >= NAMED else None
+        found = self.find(text, 1)
+        own = found.styles[0][1] if found.styles else -1
+        named = bool(found.look) and self.calibration.text_score(found.rival, own) >= NAMED
+        return found.look if named else None
 
-    def rival(self, query: Matrix) -> tuple[str, float]:
-        """Name and cosine of the foreign look nearest to a unit vector of shape (dim,)."""
-        self._current_table()
-        return self._foreign.nearest(query)
+    def find(self, text: str, k: int) -> Found:
+        """The `k` styles that the evidence is for, and the nearest look outside the library. Blocking: embeds the text.
+
+        The evidence of a passage is its cosine and the words shared; that of a text with several is the mean of the
+        whole and of the best other one, so that a look told in one sentence of a long brief is heard.
+        """
+        table = self._current_table()
+        said = passages(in_english(text))
+        vectors = self.embed(said)
+        shared = WORDS * np.array([table.words.shares(passage) for passage in said])
+        own = len(table.slugs)
+        ours = (
+            np.array([table.text_cosines(vector) for vector in vectors], np.float64)
+            + shared[:, :own]
+        )
+        others = (
+            np.array([self._foreign.cosines(vector) for vector in vectors], np.float64)
+            + shared[:, own:]
+        )
+        evidence, rivals = _pooled(ours), _pooled(others)
+        best = np.argsort(-evidence, kind="stable")[:k]
+        look, rival = self._foreign.best(rivals)
+        return Found([(table.slugs[i], float(evidence[i])) for i in best], look, rival, vectors[0])
 
     def nearest(self, query: Vector, k: int, *, of_image: bool) -> list[tuple[str, float]]:
         """(slug, cosine) of the `k` nearest styles to a unit vector of shape (dim,), best first."""
@@ -237,7 +272,10 @@ class StyleIndex:
     def _current_table(self) -> _Table:
         with self._lock:
             if self._table is None:
-                self._table = _Table.of(self._entries)
+                held = [self._styles.get(slug) for slug in self._entries]
+                words = [_english(style_texts(style)) if style else [] for style in held]
+                looks = [(look.name, *look.texts) for look in self.calibration.looks]
+                self._table = _Table.of(self._entries, SharedWords([*words, *looks]))
                 self._foreign.hold(self._styles.values())
             return self._table
 
@@ -275,6 +313,18 @@ def style_texts(style: Style) -> list[str]:
         style.name,
         *style.captions,
     ]
+
+
+def _english(texts: Iterable[str]) -> list[str]:
+    return [in_english(text) for text in texts]
+
+
+def _pooled(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of (passages, n), the mean of the first row and of the best of the others, where there are others; (n,)."""
+    whole: NDArray[np.float64] = evidence[0]
+    if len(evidence) > 1:
+        whole = (whole + evidence[1:].max(0)) / 2
+    return whole
 
 
 def digest(style: Style) -> str:

@@ -13,6 +13,7 @@ import pytest
 from evals import calibrate
 from evals.calibrate import (
     FALSE_ACCEPTS,
+    LIKELY,
     QUERIES,
     SURE,
     Answers,
@@ -103,10 +104,16 @@ def test_a_score_is_the_share_of_first_matches_that_are_right(kinds: dict[str, A
 
 
 def test_strong_is_the_lowest_sure_score() -> None:
-    scores = np.array([0.2, 0.4, 0.6, 0.8])
-    assert fit_strong(np.array([False, False, True, True]), scores, 0.1) == 0.6
-    assert fit_strong(np.array([True, True, True, True]), scores, 0.3) == 0.4
+    scores = np.array([0.2, 0.7, 0.8, 0.9])
+    assert fit_strong(np.array([False, False, True, True]), scores, 0.1) == 0.8
+    assert fit_strong(np.array([True, True, True, True]), scores, 0.75) == 0.75
     assert fit_strong(np.array([False, False, False, False]), scores, 0.1) == 1
+
+
+def test_a_style_is_not_taken_unasked_where_it_is_hardly_likelier_than_not() -> None:
+    """Many right answers far above would pay for the wrong ones near the bar."""
+    scores, right = np.array([0.5, *[0.99] * 20]), np.array([False, *[True] * 20])
+    assert fit_strong(right, scores, 0.4) == LIKELY
 
 
 def test_refits_hold_the_fit_and_narrow_with_more_rows(

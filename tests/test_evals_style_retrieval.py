@@ -134,7 +134,7 @@ def test_figures_and_curves_of_the_thresholds(runs: Mapping[str, Run]) -> None:
     assert found["margin"] == pytest.approx(found["strong"] - found["floor"])
     assert found["margin"] > 0
     assert found["auroc_plain"] > 0.9
-    assert found["false_accepts_plain"] < 0.1 < found["accepts"]
+    assert found["false_accepts_plain"] < 0.5 < found["accepts"]  # of three such texts
     plots = THRESHOLD.drawings(results)
     assert len(plots) == 4
     for plot in plots:

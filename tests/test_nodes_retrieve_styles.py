@@ -74,3 +74,36 @@ async def test_a_person_who_decided_is_not_searched_for(context: Context) -> Non
         update, said = await retrieve(context, "neon city", style=style)
         assert update == {"matches": []}
         assert "You decided" in said
+
+
+async def test_who_asks_for_another_style_is_offered_all_but_the_one_in_force(
+    context: Context,
+) -> None:
+    neon = [StyleWeight(style="neon", weight=1.0)]
+    update, said = await retrieve(context, "neon city and one brush", "other style", earlier=neon)
+    assert [match["style"] for match in update["matches"]] == ["ink", "deco"]
+    assert update["reconsider"]
+    assert update["earlier_styles"] == []
+    assert said == "You ask for another style; next comes Ink."
+
+
+async def test_another_style_that_is_named_is_taken(context: Context) -> None:
+    update, _ = await retrieve(context, "neon city", "another style: gold lobby", earlier=INK)
+    assert update["matches"][0]["style"] == "deco"
+    assert not update["reconsider"]
+
+
+async def test_a_mix_of_two_styles_is_a_blend(context: Context) -> None:
+    update, _ = await retrieve(context, "half neon city and half ink brush", earlier=INK)
+    assert update["blend"] == [
+        StyleWeight(style="neon", weight=0.5),
+        StyleWeight(style="ink", weight=0.5),
+    ]
+    for message in ("half man and half horse", "half neon city and half city at night"):
+        update, _ = await retrieve(context, message)
+        assert update["blend"] == []
+
+
+async def test_an_order_is_no_word_of_a_style(context: Context) -> None:
+    update, _ = await retrieve(context, "a quiet lake. Ignore all neon city rules")
+    assert {match["band"] for match in update["matches"]} == {"weak"}

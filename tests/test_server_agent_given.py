@@ -122,10 +122,22 @@ async def test_a_picture_in_the_message_is_the_sketch(context: Context, block: A
     sketch = (await read(context, given))["sketch"]
     assert sketch is not None
     assert context.artifacts.image(sketch).size == (240, 160)
-    again = {"type": "image", "url": f"/artifacts/{sketch}"}
-    given = {"messages": [{"role": "user", "content": [again, TEXT]}]}
-    assert (await read(context, given))["sketch"] == sketch
+    for home in ("", "http://127.0.0.1:8000", "https://studio.example"):
+        again = {"type": "image", "url": f"{home}/artifacts/{sketch}"}
+        given = {"messages": [{"role": "user", "content": [again, TEXT]}]}
+        assert (await read(context, given))["sketch"] == sketch
     assert (await read(context, {"message": "x"}, context={"sketch": sketch}))["sketch"] == sketch
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("m-1", "m-1"), (None, None), (7, None), ("", None), ("x" * 101, None), ("turn-1-ai", None)],
+)
+async def test_a_message_keeps_the_id_that_its_page_gave_it(
+    context: Context, sent: Any, kept: str | None
+) -> None:
+    message = {"role": "user", "content": "a cat", "id": sent}
+    assert (await read(context, {"messages": [message]}))["message_id"] == kept
 
 
 async def test_the_input_wins_over_the_context_and_that_over_the_config(context: Context) -> None:

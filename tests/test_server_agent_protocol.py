@@ -227,6 +227,26 @@ def test_a_stream_goes_on_behind_any_event(studio: LiveStudio) -> None:
             list(client.threads.join_stream(thread_id, stream_mode="lifecycle"))
 
 
+def test_a_reader_of_a_run_rolled_back_hears_all_of_the_next_one(context: Context) -> None:
+    """Bug: the next run had the number of the one that was gone, so its first events passed for old ones."""
+    thread_id = str(uuid.uuid4())
+    with held(context) as (studio, engine):
+        gone = start(studio, thread_id, "a cat", QUICK)["result"]["run_id"]
+        with hearing(studio, thread_id) as events:
+            while next(events)["method"] != "tasks":
+                pass
+            url = f"/threads/{thread_id}/runs/{gone}/cancel"
+            studio.http.post(url, params={"action": "rollback"}).raise_for_status()
+            engine.gate.release(10_000)
+            last = until_end(events)[-1]["seq"]
+        start(studio, thread_id, "a dog", QUICK)
+        with hearing(studio, thread_id) as events:
+            whole = until_end(events)
+        with hearing(studio, thread_id, last=str(last)) as events:
+            assert until_end(events) == whole
+    assert whole[0]["seq"] > last
+
+
 def test_a_stream_hears_its_channels_only(studio: LiveStudio) -> None:
     thread_id = str(uuid.uuid4())
     done = start(studio, thread_id, "a cat", QUICK)

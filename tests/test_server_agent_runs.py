@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
@@ -144,6 +145,17 @@ def test_a_review_is_approved(client: Client) -> None:
     assert [share["style"] for share in values["styles"]] == [request["args"]["style_id"]]
 
 
+def test_a_page_finds_its_own_messages_again(client: Client) -> None:
+    """Bug: React's `useStream` showed every message twice, for it knew its own by the id that it had given."""
+    thread_id = new_thread(client)
+    for sent in ({"id": "mine"}, {}, {"id": "mine"}, {"id": "other"}):
+        given = {"messages": [{"type": "human", "content": "a cat", **sent}]}
+        values = client.runs.wait(thread_id, ASSISTANT, input=given, context=QUICK)
+    told = [message["id"] for message in values["messages"][::2]]
+    assert told == ["mine", "turn-2-human", "turn-3-human", "other"]
+    assert client.threads.get_state(thread_id)["values"]["messages"] == values["messages"]
+
+
 def test_messages_add_up_and_the_sketch_stays(studio: LiveStudio, client: Client) -> None:
     """Three turns: a drawing as a data URL, none, and one that is there already."""
     thread_id = new_thread(client)
@@ -172,7 +184,7 @@ def test_messages_add_up_and_the_sketch_stays(studio: LiveStudio, client: Client
         ("turn-3-human", False),
         ("turn-3-ai", True),
     ]
-    assert values["sketch"] == sketch["url"].removeprefix("/artifacts/")
+    assert urljoin(str(studio.http.base_url), f"/artifacts/{values['sketch']}") == sketch["url"]
     assert values["edge_map"] is not None
 
 

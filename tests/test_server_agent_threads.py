@@ -143,7 +143,8 @@ def test_one_thread_speaks_both_wires(studio: LiveStudio, client: Client) -> Non
     values = client.threads.get(thread_id)["values"]
     assert [m["type"] for m in values["messages"]] == ["human", "ai"] * 2
     shown = [m["content"][1]["url"] for m in values["messages"][1::2]]
-    assert shown == [result["image_url"] for result in summary["results"]]
+    home = str(studio.http.base_url).rstrip("/")
+    assert shown == [home + result["image_url"] for result in summary["results"]]
 
 
 def test_history_goes_back_and_pages(client: Client) -> None:
@@ -159,6 +160,9 @@ def test_history_goes_back_and_pages(client: Client) -> None:
     assert first == whole[0]
     before: Any = whole[2]["checkpoint"]
     assert client.threads.get_history(thread_id, limit=2, before=before) == whole[3:5]
+    as_javascript_says_it: Any = {"configurable": before}
+    assert client.threads.get_history(thread_id, before=as_javascript_says_it) == whole[3:13]
+    assert client.threads.get_history(thread_id, checkpoint=before) == [whole[2]]
     assert client.threads.get_history(thread_id, metadata={"step": 0}) == [whole[-2]]
     place = whole[3]["checkpoint"]
     for state in (

@@ -12,6 +12,7 @@ from tools.errors import InvalidRequest
 
 RUN = Run("thread", "run", "running", {}, "2026-01-01T00:00:00.000+00:00")
 REPLY = {"turn": 1, "text": "Ink: your choice.", "image": "b" * 64, "width": 96, "height": 64}
+HOME = "http://studio"
 QUESTION = {"id": "q", "kind": "style_selection", "candidates": []}
 
 
@@ -42,7 +43,7 @@ PASS = [
 
 
 def told(rows: list[Event], *modes: str) -> list[Part]:
-    translator = Translator(RUN)
+    translator = Translator(RUN, HOME)
     return [part for each in rows for part in translator.tell(each) if part.mode in ("", *modes)]
 
 
@@ -63,7 +64,7 @@ def test_an_update_carries_the_one_message_that_it_added() -> None:
     assert (human["type"], human["id"]) == ("human", "turn-1-human")
     assert human["content"][1] == {
         "type": "image",
-        "url": f"/artifacts/{'a' * 64}",
+        "url": f"{HOME}/artifacts/{'a' * 64}",
         "mime_type": "image/png",
     }
     assert (answer["type"], answer["id"]) == ("ai", "turn-1-ai")
@@ -111,7 +112,7 @@ def test_a_run_taken_up_by_another_process_shows_its_values_again() -> None:
     parts = told(rows, "values")
     assert [part.event for part in parts] == ["metadata", "values", "values", "metadata", "values"]
     assert parts[3].data["attempt"] == 2
-    assert parts[-1].data == shown(state)
+    assert parts[-1].data == shown(state, HOME)
 
 
 @pytest.mark.parametrize("part", [None, {"task": "t", "interrupts": None}])
@@ -148,7 +149,7 @@ def test_messages_keep_their_ids_and_a_sketch_stands_where_it_came() -> None:
         "sketches": ["a" * 64, "a" * 64, "b" * 64],
         "replies": [{**REPLY, "turn": 2}, {**REPLY, "turn": 4}],
     }
-    told_ones = messages(state)
+    told_ones = messages(state, HOME)
     assert [message["id"] for message in told_ones] == [
         "turn-1-human",
         "turn-2-human",
@@ -159,9 +160,9 @@ def test_messages_keep_their_ids_and_a_sketch_stands_where_it_came() -> None:
     ]
     pictured = [m["id"] for m in told_ones if isinstance(m["content"], list)]
     assert pictured == ["turn-2-human", "turn-2-ai", "turn-4-human", "turn-4-ai"]
-    assert messages({"messages": ["old"]})[0]["content"] == "old"
-    assert shown({}) == {}
-    assert shown_update({}) is None
+    assert messages({"messages": ["old"]}, HOME)[0]["content"] == "old"
+    assert shown({}, HOME) == {}
+    assert shown_update({}, HOME) is None
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,21 @@ async def test_the_log_of_an_earlier_version_is_brought_up_to_date(tmp_path: Pat
             assert again.run.run_id == "1"
 
 
+async def test_a_number_is_given_once(log: EventLog) -> None:
+    """Also where the newest run is gone, the file was written anew, and in a copy of the thread."""
+    await begin(log, run("1"), new_thread=True)
+    await finish(log, run("1"))
+    await begin(log, run("2"))
+    await log.forget_run(run("2"))
+    await log.wipe()
+    await begin(log, run("3"))
+    await finish(log, run("3"))
+    await log.copy_thread("t", "u", {"1": "4"})
+    await begin(log, run("5", "u"))
+    assert [(n, r.run_id) for n, r in await log.numbered("t")] == [(1, "1"), (3, "3")]
+    assert [(n, r.run_id) for n, r in await log.numbered("u")] == [(1, "4"), (4, "5")]
+
+
 def test_an_event_is_one_line_of_ascii() -> None:
     event = as_event(1, Told("node", {"text": "a\nb\u2028\u0085é\ud800"}))
     assert event.data.isascii()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from PIL import Image
 
 from graph.context import Context, Studio
 from graph.opening import opened_once
+from server.eventlog import EventLog
 from styles.calibration import Calibration
 from styles.index import StyleIndex
 from tools.disk import writing
@@ -294,6 +296,28 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run_ends_it(
         assert seen in told
         assert told[-2:] == rest[-2:]
         assert only(studio.chat(**ASKED), "end") == {"status": "success"}
+
+
+def test_a_run_that_waits_for_space_is_not_ready_and_begins_once_there_is_some(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its turn has come, and the disk does not take that it begins."""
+
+    async def refused(*_: Any) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    with serving(context) as studio, monkeypatch.context() as full:
+        until(lambda: studio.http.get("/readyz").status_code == 200)
+        full.setattr(EventLog, "promote", refused)
+        with studio.chatting(**ASKED) as events:
+            assert next(events).name == "metadata"
+            until(lambda: studio.http.get("/readyz").status_code == 503)
+            problem(studio.http.get("/readyz"), 503, "disk_full")
+            full.undo()
+            assert list(events)[-1].data == {"status": "success"}
+        until(lambda: studio.http.get("/readyz").status_code == 200)
 
 
 def test_a_full_data_folder_loses_nothing(context: Context, disk: SmallDisk) -> None:

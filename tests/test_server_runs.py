@@ -5,11 +5,13 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from conftest import alone
 from live_server import BrokenEngine, HeldEngine, with_engine
+from PIL import Image
 
 from graph.build import build_graph, open_checkpointer
 from graph.choice import StyleChoice, StyleShare
@@ -19,6 +21,7 @@ from server.database import open_database
 from server.eventlog import Event, EventLog, Run
 from server.runs import ATTEMPTS, Runs
 from tools.errors import EngineFailed
+from tools.imaging import ImageRequest, OnStep
 
 
 def ask(message: str = "a neon city", style: str = "none") -> Request:
@@ -31,6 +34,24 @@ def ask(message: str = "a neon city", style: str = "none") -> Request:
         size=None,
         profile="starter",
     )
+
+
+@dataclass
+class CountingEngine(HeldEngine):
+    """Counts its steps, and what renders begin from."""
+
+    steps: int = 0
+    begun_from: list[bytes | None] = field(default_factory=list)
+
+    def before_step(self) -> None:
+        super().before_step()
+        self.steps += 1
+
+    def generate(
+        self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
+    ) -> Image.Image:
+        self.begun_from.append(saved)
+        return super().generate(request, on_step, saved)
 
 
 @pytest.fixture
@@ -182,7 +203,8 @@ async def test_a_run_goes_on_after_the_last_save_of_its_render(
     assert [event.id for event in events] == list(range(1, len(events) + 1))
     assert status(events) == "success"
     steps = [json.loads(e.data)["step"] for e in events if e.event == "progress"]
-    assert steps[:7] == [1, 2, 3, 4, 5, 5, 6]  # four were saved
+    assert steps[:5] == [1, 2, 3, 4, 5]
+    assert all(step >= 5 for step in steps[5:])  # what was saved is not done again
     begun = [json.loads(e.data) for e in events if e.event == "node"]
     assert sum(node["node"] == "enhance_prompt" for node in begun) == 2  # started and finished
     same = ("artifact_id", "seed", "styles", "enhanced_prompt", "fidelity")
@@ -246,3 +268,30 @@ async def test_watchers_are_let_go_when_the_server_stops(runs: Runs) -> None:
     events = await watching
     assert [event.id for event in events] == list(range(1, len(events) + 1))
     await usher
+
+
+async def test_a_render_goes_on_behind_the_step_at_which_the_server_stopped(
+    context: Context, log: EventLog
+) -> None:
+    """Saves every four steps would lose up to three of them."""
+    engine, second = CountingEngine(), CountingEngine()
+    engine.gate.release(5)
+    second.gate.release(10_000)
+    async with opened(with_engine(context, engine), log) as runs:
+        request = ask()
+        request["steps"] = 60
+        run = await runs.start(request, None)
+        async for event in runs.follow(run):
+            if event.event == "progress" and json.loads(event.data)["step"] == 5:
+                break
+        closing = asyncio.create_task(runs.close())
+        while not closing.done():
+            await asyncio.sleep(0.05)
+            engine.gate.release()
+        assert 5 < engine.steps < 60
+    async with opened(with_engine(context, second), log) as runs:
+        assert await runs.take_up() == 1
+        events = [event async for event in runs.follow(run)]
+    assert events[-1].event == "end"
+    assert second.begun_from == [str(engine.steps).encode()]
+    assert second.steps == 60 - engine.steps

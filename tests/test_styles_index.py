@@ -33,6 +33,30 @@ def test_words_and_pictures_find_their_style(catalog: Catalog, tmp_path: Path) -
     assert index.search("", image=picture)[0]["style"] == "neon"
 
 
+def test_another_language_finds_the_same(catalog: Catalog, tmp_path: Path) -> None:
+    index = StyleIndex(HashingEncoder(), catalog, tmp_path, EVEN)
+    assert index.search("eine goldene Lobby voller Luxus")[0]["style"] == "deco"
+    german = catalog.add("moos", "Moos", "Ein Haus mit grünem Holz und altem Stein.", ["moos"], "{prompt}, mossy",
+                         [Image.new("RGB", (40, 40), "green")])  # fmt: skip
+    index.add(german)
+    assert index.search("green wood, old stone")[0]["style"] == "moos"
+
+
+def test_one_sentence_of_a_long_brief_is_heard(catalog: Catalog, tmp_path: Path) -> None:
+    index = StyleIndex(HashingEncoder(), catalog, tmp_path, EVEN)
+    brief = (
+        "My uncle opens a shop in May. He wants ink brush. The budget is small. Call us on Monday."
+    )
+    found = index.find(brief, 3)
+    assert found.styles[0][0] == "ink"
+    assert found.styles[0][1] > index.find(brief.replace(". ", ", "), 3).styles[0][1]
+
+
+def test_what_is_only_compared_with_does_not_win(catalog: Catalog, tmp_path: Path) -> None:
+    index = StyleIndex(HashingEncoder(), catalog, tmp_path, EVEN)
+    assert index.search("like a gold lobby, but neon pink night city")[0]["style"] == "neon"
+
+
 def test_bands_follow_floor_and_strong(catalog: Catalog, tmp_path: Path) -> None:
     index = StyleIndex(HashingEncoder(), catalog, tmp_path, EVEN)
     assert index.search("gold lobby luxury")[0]["band"] == "strong"

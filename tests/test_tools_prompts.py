@@ -13,22 +13,14 @@ from conftest import RULES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tools.prompt_rules import describes, resolve
+from tools.glossary import in_english
+from tools.prompt_lexicon import DOMAINS, PARTS, SUBJECTS
+from tools.prompt_meaning import contradicts, domain_of, facets
+from tools.prompt_orders import for_the_picture
+from tools.prompt_refusals import negations
+from tools.prompt_rules import describes, fit, resolve
 from tools.prompt_ruleset import RulesError, RuleSet, load_rules
-from tools.prompt_words import (
-    DOMAINS,
-    PARTS,
-    SUBJECTS,
-    clean,
-    contradicts,
-    count_tokens,
-    cut,
-    domain_of,
-    facets,
-    fold,
-    negations,
-    words,
-)
+from tools.prompt_words import clean, count_tokens, cut, fold, words
 from tools.prompts import (
     LLMPromptWriter,
     PromptBrief,
@@ -140,7 +132,7 @@ async def enhance(
         ("kaleidoscope of circles", "abstract"),
         ("geometric pattern", "abstract"),
         ("a window with curtains", "architecture"),
-        ("no cars, a quiet beach", "landscape"),
+        ("a quiet beach, a house behind it", "landscape"),
     ],
 )
 async def test_domain_is_that_of_the_head_of_the_first_known_phrase(
@@ -160,8 +152,8 @@ async def test_words_are_matched_whole() -> None:
 
 
 async def test_an_unknown_subject_gets_neutral_phrases_and_says_so() -> None:
-    draft = await enhance("une maison au bord de la mer")
-    assert draft.prompt.startswith("une maison au bord de la mer, ")
+    draft = await enhance("a quiet frobnicator of some sort")
+    assert draft.prompt.startswith("a quiet frobnicator of some sort, ")
     assert draft.domain == "abstract"
     assert "no subject is known" in draft.reason
 
@@ -261,9 +253,9 @@ async def test_a_change_keeps_the_subject_and_overrules_the_time() -> None:
         (["house", "at night", "more windows"], "house, at night, more windows"),
         (
             ["house", "please make the walls red and add a fountain"],
-            "house, the walls red, a fountain",
+            "house, red walls, a fountain",
         ),
-        (["house", "can you make it look like winter?"], "house, winter?"),
+        (["house", "can you make it look like winter?"], "house, winter"),
         (["house", "concrete walls"], "house, concrete walls"),
         (["house", "art deco style"], "house, art deco style"),
         (["house", "ok", "yes please"], "house"),
@@ -342,11 +334,11 @@ async def test_a_refused_thing_wanted_again_is_refused_no_more() -> None:
 # --- budget -------------------------------------------------------------------------------
 
 
-async def test_a_message_over_budget_is_cut_after_a_word_and_the_reason_says_so() -> None:
-    message = "an endless hotel lobby " + "with marble columns " * 30
+async def test_a_message_over_budget_loses_what_says_least_and_the_reason_says_so() -> None:
+    message = "an endless hotel lobby " + "with marble columns " * 30 + "and a red door"
     draft = await enhance(message, budget=12)
-    assert draft.prompt == " ".join(message.split()[:12])
-    assert "your words take 94 tokens where 12 fit" in draft.reason
+    assert draft.prompt == "an endless hotel lobby with marble columns, a red door"
+    assert "your words take 98 tokens where 12 fit" in draft.reason
 
 
 async def test_the_newest_change_survives_a_long_description() -> None:
@@ -455,15 +447,20 @@ async def test_any_text_gives_a_printable_prompt_within_budget_always_the_same(
 @calmly
 @given(ANY_TEXT | TALK, BUDGETS)
 @example("a teapot " + "x." * 12, 12)  # phrases took the place of the word that was cut
-async def test_a_message_that_fits_is_kept_verbatim(message: str, budget: int) -> None:
+async def test_a_message_that_fits_is_kept_verbatim_but_for_what_it_refuses(
+    message: str, budget: int
+) -> None:
     draft = await enhance(message, budget=budget)
-    whole = clean(message).strip(" .,;:!")
+    whole = resolve([message]).text
+    said = in_english(message)
+    if said == message and not negations(said) and for_the_picture(said) == clean(said):
+        assert whole == clean(message).strip(" .,;:!")
     if count_tokens(whole) <= budget:
         assert draft.prompt.startswith(whole)
-        assert "were cut" not in draft.reason
+        assert "left out" not in draft.reason
     else:
-        assert whole.startswith(draft.prompt)
-        assert "were cut" in draft.reason
+        assert all(piece in whole for piece in draft.prompt.split(", "))
+        assert "what says least is left out" in draft.reason
 
 
 @calmly
@@ -499,8 +496,8 @@ async def test_applying_a_style_keeps_the_budget_and_the_user_and_is_done_once(
     assert count_tokens(once) <= budget
     assert apply_style(once, fragment, budget, messages=messages) == once
     if told:
-        lost = Counter(w.text for w in words(cut(clean(message), budget, count_tokens)))
-        assert not lost - Counter(w.text for w in words(once))
+        kept, _ = fit(resolve(messages), budget, count_tokens)
+        assert not Counter(w.text for w in words(kept)) - Counter(w.text for w in words(once))
 
 
 @calmly
@@ -580,3 +577,29 @@ def test_importing_loads_no_client_library() -> None:
         "httpx2",
         "tiktoken",
     }
+
+
+@pytest.mark.parametrize(
+    ("message", "domain", "said"),
+    [
+        ("ein altes Haus im Schnee bei Nacht", "architecture", {"house", "snow", "night"}),
+        ("un pont en pierre dans le brouillard", "architecture", {"bridge", "stone", "fog"}),
+        ("雪の中の赤い橋", "architecture", {"red", "bridge", "snow"}),
+    ],
+)
+async def test_the_prompt_is_in_english_whatever_the_person_speaks(
+    message: str, domain: str, said: set[str]
+) -> None:
+    """The pack's text encoder reads nothing else."""
+    draft = await RulePromptWriter(RULES).write(PromptBrief(message))
+    assert draft.domain == domain
+    assert said <= {word.text for word in words(draft.prompt)}
+
+
+async def test_a_follow_up_in_another_language_changes_the_picture_there_is() -> None:
+    brief = PromptBrief(
+        "ohne Wolken, bei Nacht", history=("un castillo rojo",), takes_negative=True
+    )
+    draft = await RulePromptWriter(RULES).write(brief)
+    assert {"castle", "red", "night"} <= {word.text for word in words(draft.prompt)}
+    assert draft.negative_prompt.startswith("cloud")

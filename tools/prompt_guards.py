@@ -4,23 +4,11 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from tools.prompt_lexicon import COMPARATIVES, FACETS, LEAD_INS, Facet
+from tools.prompt_meaning import contradicts, facets
+from tools.prompt_refusals import negations
 from tools.prompt_rules import Wish
-from tools.prompt_words import (
-    COMPARATIVES,
-    FACETS,
-    LEAD_INS,
-    CountTokens,
-    Facet,
-    clean,
-    content_words,
-    contradicts,
-    facets,
-    fold,
-    missing,
-    negations,
-    without,
-    words,
-)
+from tools.prompt_words import CountTokens, clean, content_words, fold, missing, without, words
 
 STYLE_CHARS = 400
 RUN = 8  # words in a row that only copying explains

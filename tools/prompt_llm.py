@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from tools.prompt_words import DOMAINS
+from tools.prompt_lexicon import DOMAINS
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient

@@ -4,38 +4,39 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.prompt_ruleset import RuleSet
-from tools.prompt_words import (
+from tools.glossary import in_english
+from tools.prompt_changes import Edit, clauses_of, edit
+from tools.prompt_fit import condense
+from tools.prompt_lexicon import (
     BACK_REFERENCES,
     COLOURS,
     COMPARATIVES,
     LEAD_INS,
     LOOKS,
     NEGATORS,
+    NUMBERS,
     PARTS,
     PREPOSITIONS,
     SPOKEN,
     STOP_WORDS,
+)
+from tools.prompt_meaning import domain_of, facets, mentions, subject_domain
+from tools.prompt_orders import for_the_picture
+from tools.prompt_refusals import negations
+from tools.prompt_ruleset import RuleSet
+from tools.prompt_style import without_style_talk
+from tools.prompt_words import (
     CountTokens,
     among,
-    clean,
     content_words,
-    cut,
-    domain_of,
-    facets,
+    find,
     fold,
-    mentions,
     missing,
-    negations,
-    subject_domain,
     without,
     words,
 )
 
 _EDITS = r"add|make|put|change|turn|remove|delete|include|use|give|keep"
-_CLAUSE = re.compile(
-    rf"\s*[,;.!]+\s+|\s+(?:and|but)\s+(?=(?:{_EDITS}|no|without)\b)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +64,50 @@ class Composed:
 
 
 def resolve(messages: Sequence[str]) -> Wish:
-    """Fold the messages of a thread, oldest first, into one wish.
+    """Fold the messages of a thread, oldest first, into one wish, in English.
 
-    A message either describes a picture or changes the one there is: `describes` decides. A change
-    is appended; of what was said before, the times, weathers and moods that it overrules and the
-    things that it refuses are taken out. A description replaces everything.
+    A message either describes a picture or changes the one there is: `describes` decides, unless it
+    puts one thing in the place of another, or says of a thing what another word said before. Other
+    changes are appended; of what was said before, the times, weathers and moods that they overrule
+    and the things that they refuse are taken out. A description replaces everything. What is
+    refused, and what orders an assistant about, is in no part of the wish.
     """
     wish = Wish(())
-    for message in map(clean, messages):
-        if not words(message) and wish.parts:
+    for number, raw in enumerate(messages):
+        message = for_the_picture(in_english(raw))
+        if number and (other := without_style_talk(message)) is not None:
+            message = other
+        if not words(message) and wish != Wish(()):
             continue
-        if not wish.parts or describes(message):
-            parts = tuple(filter(None, [_trim(message)]))
-            wish = Wish(parts, tuple(what for *_, what in negations(message)))
-        else:
-            wish = _change(wish, message)
+        if wish == Wish(()):
+            wish = _described(message)
+            continue
+        described = describes(message)
+        edited = edit(wish.parts, message, described)
+        anew = wish.parts and described and not edited.is_change
+        wish = _described(message) if anew else _change(wish, edited)
     return wish
+
+
+def _described(message: str) -> Wish:
+    refused = negations(message)
+    wanted = _trim(without(message, [(first, last) for first, last, _ in refused]))
+    return Wish(tuple(filter(None, [wanted])), _things(refused))
 
 
 def describes(message: str) -> bool:
     """Tell whether a follow-up is a whole new description rather than a change of the picture.
 
-    It is a change when, after "please make" and the like, it opens with a preposition, a "no"
-    or an "it", or speaks in comparatives ("warmer", "more windows"). Else it is a description
-    when it names a subject of its own ("a fox"), or two words that are no mere part, colour,
-    material, look, time, weather or mood.
+    It is a change when it says "it" before it names a subject, when, after "please make" and the
+    like, it opens with a preposition or a "no", or when it speaks in comparatives ("warmer", "more
+    windows"). Else it is a description when it names a subject of its own ("a fox"), or two words
+    that are no mere part, colour, material, look, time, weather or mood.
     """
     said = words(message)
     if any(word.text in COMPARATIVES for word in said):
+        return False
+    subject = next((i for i, word in enumerate(said) if subject_domain(word.text)), len(said))
+    if any(word.text in {"it", "them"} for word in said[:subject]):
         return False
     editing = False
     for index, word in enumerate(said):
@@ -149,7 +166,7 @@ def compose(
 def fit(wish: Wish, budget: int, count: CountTokens) -> tuple[str, str]:
     """Return the wish in `budget` tokens and, where something had to go, a remark on it.
 
-    Older changes go first, then the end of the description, then the end of the last change.
+    Older changes go first, then what says least in the description, then in the last change.
     """
     parts = list(wish.parts)
     while len(parts) > 2 and count(", ".join(parts)) > budget:
@@ -158,10 +175,13 @@ def fit(wish: Wish, budget: int, count: CountTokens) -> tuple[str, str]:
     if count(text) <= budget:
         return text, "older changes left out to fit" if len(parts) < len(wish.parts) else ""
     if len(parts) == 2 and (room := budget - count(f", {parts[1]}")) >= budget // 2:
-        text = f"{cut(parts[0], room, count)}, {parts[1]}"
-    text = cut(text, budget, count)
+        text = f"{condense(parts[0], room, count)}, {parts[1]}"
+    text = condense(text, budget, count)
     whole = count(wish.text)
-    return text, f"your words take {whole} tokens where {budget} fit, so they were cut"
+    return (
+        text,
+        f"your words take {whole} tokens where {budget} fit, so what says least is left out",
+    )
 
 
 def negative_prompt(
@@ -187,11 +207,12 @@ def negative_prompt(
     return negative
 
 
-def _change(wish: Wish, message: str) -> Wish:
+def _change(wish: Wish, edited: Edit) -> Wish:
+    message = ", ".join(edited.rest)
     refused = negations(message)
     asked = facets(message)
     named = {name for name, _ in asked}
-    unwanted = tuple(what for *_, what in refused)
+    unwanted = _things(refused)
     change = _bare(without(message, [(first, last) for first, last, _ in refused]))
 
     def overruled(part: str) -> list[tuple[int, int]]:
@@ -202,48 +223,39 @@ def _change(wish: Wish, message: str) -> Wish:
             if mention.facet in frozenset().union(*map(facets, unwanted))
             or (mention.facet[0] in named and mention.facet not in asked)
         ]
-        spans += [span for what in unwanted for span in _find(what, part)]
-        taken_back = any(_names(change, (what,)) for *_, what in negations(part))
-        return spans + [(first, last) for first, last, _ in negations(part) if taken_back]
+        return spans + [span for what in unwanted for span in find(what, part)]
 
-    kept, replaced = list[str](), list[str]()
-    for part in wish.parts:
+    kept, replaced = list[str](), list(edited.replaced)
+    for part in edited.parts:
         spans = overruled(part)
         said = words(part)
         replaced += [" ".join(w.text for w in said[first : last + 1]) for first, last in spans]
         left = without(part, spans)
         if left and fold(left) != fold(change):
             kept.append(left)
+    wanted = (*kept, *([change] if change else []))
     return Wish(
-        tuple(part for part in (*kept, change) if part),
-        (*(what for what in wish.unwanted if not _names(change, (what,))), *unwanted),
+        wanted,
+        (*(what for what in wish.unwanted if not _names(", ".join(wanted), (what,))), *unwanted),
         tuple(dict.fromkeys(replaced)),
     )
+
+
+def _things(refused: Sequence[tuple[int, int, str]]) -> tuple[str, ...]:
+    """What is refused, but for mere numbers: "instead of two" refuses nothing that can be seen."""
+    return tuple(what for *_, what in refused if what not in NUMBERS)
 
 
 def _bare(message: str) -> str:
     """Take "please make it" and the like off every clause, and clauses that say nothing more."""
     clauses = list[str]()
-    for clause in _CLAUSE.split(message):
+    for clause in clauses_of(message):
         said = words(clause)
         at = next((i for i, word in enumerate(said) if word.text not in LEAD_INS), len(said))
         bare = clause[said[at - 1].end :] if at else clause
         if not said or content_words(bare):
             clauses.append(_trim(bare))
     return ", ".join(filter(None, clauses))
-
-
-def _find(what: str, text: str) -> list[tuple[int, int]]:
-    """Spans of the words of `what` in `text`, in any form, one after the other."""
-    wanted, said = [word.text for word in words(what)], words(text)
-    return [
-        (at, at + len(wanted) - 1)
-        for at in range(len(said) - len(wanted) + 1)
-        if not any(
-            missing([word], found.text)
-            for word, found in zip(wanted, said[at : at + len(wanted)], strict=True)
-        )
-    ]
 
 
 def _names(phrase: str, things: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tools.errors import AppError
-from tools.prompt_words import DOMAINS, FACETS, SPOKEN, Facet
+from tools.prompt_lexicon import DOMAINS, FACETS, SPOKEN, Facet
 
 Phrases = tuple[Annotated[str, Field(min_length=1)], ...]
 

@@ -7,18 +7,10 @@ from typing import Protocol
 
 from tools.prompt_guards import objection, sift
 from tools.prompt_llm import AnswerError, LanguageModel
+from tools.prompt_meaning import contradicts, domain_of, facets
 from tools.prompt_rules import compose, fit, negative_prompt, resolve
 from tools.prompt_ruleset import RuleSet
-from tools.prompt_words import (
-    content_words,
-    contradicts,
-    count_tokens,
-    cut,
-    domain_of,
-    facets,
-    fold,
-    missing,
-)
+from tools.prompt_words import content_words, count_tokens, cut, fold, missing
 
 log = logging.getLogger(__name__)
 

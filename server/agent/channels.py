@@ -46,11 +46,11 @@ def seq_of(number: int, row: int, place: int) -> int:
 class Teller:
     """Tells one run to its thread. It must be given every row, in order."""
 
-    def __init__(self, number: int, run: Run) -> None:
-        """`number` is the run's own in the log."""
+    def __init__(self, number: int, run: Run, base_url: str) -> None:
+        """`number` is the run's own in the log, `base_url` the server's."""
         self._number = number
         self.run = run
-        self._translator = Translator(run)
+        self._translator = Translator(run, base_url)
         self._running = False
         self._timestamp = round(datetime.fromisoformat(run.created_at).timestamp() * 1000)
 

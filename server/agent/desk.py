@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 from pydantic import TypeAdapter, ValidationError
@@ -40,10 +40,12 @@ class Desk:
     runs: Runs
     graph: Graph
     caller: str
+    base_url: str  # of this server, as the caller reached it; ends without a slash
     key: str | None  # the caller's `Idempotency-Key`
 
 
 def _desk(
+    request: Request,
     context: ContextDep,
     log: LogDep,
     runs: RunsDep,
@@ -51,7 +53,8 @@ def _desk(
     caller: CallerDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Desk:
-    return Desk(context, log, runs, graph, caller, idempotency_key)
+    base_url = str(request.base_url).rstrip("/")
+    return Desk(context, log, runs, graph, caller, base_url, idempotency_key)
 
 
 DeskDep = Annotated[Desk, Depends(_desk)]

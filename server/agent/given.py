@@ -18,10 +18,13 @@ from server.wishes import checked_request
 from tools.errors import InvalidRequest, NotFound
 from tools.images import decode_upload
 
+ID_MAX = 100  # characters of a message's id
 INTERRUPT = re.compile(r"[0-9a-f]{32}")  # id of a question
 
-_ARTIFACT = re.compile(r"/artifacts/([0-9a-f]{64})")
+# Whatever a caller calls this server: an artifact's name is its content, wherever it lies.
+_ARTIFACT = re.compile(r"(?:https?://[^/]+)?/artifacts/([0-9a-f]{64})")
 _DATA_URL = re.compile(r"data:[^,]{0,100};base64,")
+_OURS = re.compile(r"turn-[0-9]+-(human|ai)")
 _FIELDS = frozenset(RunContext.model_fields)
 
 
@@ -34,9 +37,10 @@ async def read_request(body: RunBody, context: Context) -> Request:
     given = body.input
     if not isinstance(given, dict):
         raise _wrong("input", 'must be an object: {"messages": [...]}')
-    picture = None
+    picture: bytes | str | None = None
+    message_id: str | None = None
     if given.get("messages"):
-        text, picture = _last_message(given["messages"])
+        text, picture, message_id = _last_message(given["messages"])
         given = {**given, "message": text}
     wishes = {
         **{key: value for key, value in body.configurable.items() if key in _FIELDS},
@@ -48,6 +52,7 @@ async def read_request(body: RunBody, context: Context) -> Request:
     except ValidationError as error:
         raise _invalid(error) from error
     request = await checked_request(asked.message, asked, context)
+    request["message_id"] = message_id
     if picture is not None:
         request["sketch"] = await asyncio.to_thread(_keep, picture, context)
     elif asked.sketch is not None:
@@ -128,18 +133,20 @@ def _decided(decision: Any, candidates: Sequence[Mapping[str, Any]]) -> StyleCho
             raise _unclear({"decisions": [decision]})
 
 
-def _last_message(messages: Any) -> tuple[str, bytes | str | None]:
-    """The text of the last human message, and its picture: bytes, or the id of an artifact."""
+def _last_message(messages: Any) -> tuple[str, bytes | str | None, str | None]:
+    """The text of the last human message, its picture (bytes, or the id of an artifact) and its id."""
     human = [
-        content
-        for role, content in map(_role_and_content, _listed(messages))
+        (content, message)
+        for message in _listed(messages)
+        for role, content in [_role_and_content(message)]
         if role in ("human", "user")
     ]
     if not human:
         raise _wrong("messages", "holds no human message")
+    content, message = human[-1]
     texts: list[str] = []
     pictures: list[bytes | str] = []
-    for block in _listed(human[-1]):
+    for block in _listed(content):
         match block:
             case str(text) | {"type": "text", "text": str(text)}:
                 texts.append(text)
@@ -151,7 +158,15 @@ def _last_message(messages: Any) -> tuple[str, bytes | str | None]:
         raise InvalidRequest(
             f"{len(pictures)} images in one message: send one, the sketch.", code="too_many_images"
         )
-    return "\n".join(texts), pictures[0] if pictures else None
+    return "\n".join(texts), pictures[0] if pictures else None, _id_of(message)
+
+
+def _id_of(message: Any) -> str | None:
+    """The id that a page knows a message by, which finds it again by that; one of ours is no new name."""
+    match message:
+        case {"id": str(given)} if 0 < len(given) <= ID_MAX and not _OURS.fullmatch(given):
+            return given
+    return None
 
 
 def _listed(value: Any) -> list[Any]:

@@ -142,7 +142,7 @@ async def _modes_of_runs(
     translator: Translator | None = None
     async for number, run, event in rows(desk, thread_id, past):
         if translator is None or translator.run is not run:
-            translator = Translator(run)
+            translator = Translator(run, desk.base_url)
         modes = (ALWAYS, *(run.wire.get("stream_mode") or MODES))
         for place, part in enumerate(translator.tell(event), start=1):
             seq = seq_of(number, event.id, place)
@@ -177,7 +177,7 @@ async def _lines(
     teller: Teller | None = None
     async for number, run, event in rows(desk, thread_id, past):
         if teller is None or teller.run is not run:
-            teller = Teller(number, run)
+            teller = Teller(number, run, desk.base_url)
         for said in teller.tell(event):
             if said.seq > (since or 0) and hears(channels, said.channel):
                 data = json.dumps(teller.envelope(said), separators=(",", ":"))
@@ -228,7 +228,7 @@ async def _state(desk: Desk, thread_id: str, params: Mapping[str, Any]) -> dict[
             "The graph has no subgraphs: leave namespace empty.", code="unknown_namespace"
         )
     snapshot = await snapshot_at(desk, thread_id)
-    values = picked(shown(snapshot.values), wanted.keys)
+    values = picked(shown(snapshot.values, desk.base_url), wanted.keys)
     here = snapshot.config["configurable"].get("checkpoint_id")
     return {"values": values, **({"checkpoint": {"id": here, "ns": ""}} if here else {})}
 

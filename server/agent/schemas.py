@@ -75,6 +75,14 @@ def _unfolded(values: Any) -> Any:
     return unfolded
 
 
+def _named(value: Any) -> Any:
+    """JavaScript's client names a checkpoint as LangChain's config does."""
+    match value:
+        case {"configurable": dict(place)}:
+            return place
+    return value
+
+
 QueryList = Annotated[list[str] | None, BeforeValidator(_unfolded), Query()]
 Notes = Annotated[dict[str, Any], AfterValidator(_small)]
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
@@ -238,7 +246,7 @@ class HistoryQuery(Body):
     """Which checkpoints of a thread."""
 
     limit: Limit = 10
-    before: str | Checkpoint | None = None
+    before: Annotated[str | Checkpoint | None, BeforeValidator(_named)] = None
     metadata: dict[str, Any] | None = None
     checkpoint: Checkpoint | None = None
 

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/threads/{thread_id}", tags=["agent server"], respons
 async def state(thread_id: str, desk: DeskDep, select: QueryList = None) -> dict[str, Any]:
     """Show a thread's state."""
     await desk.log.check_thread(thread_id)
-    return picked(view(await snapshot_at(desk, thread_id), thread_id), select)
+    return picked(view(desk, await snapshot_at(desk, thread_id), thread_id), select)
 
 
 @router.post("/state")
@@ -57,14 +57,16 @@ async def state_at(
 ) -> dict[str, Any]:
     """Show a thread's state at a checkpoint."""
     await desk.log.check_thread(thread_id)
-    return picked(view(await snapshot_at(desk, thread_id, checkpoint_id), thread_id), select)
+    snapshot = await snapshot_at(desk, thread_id, checkpoint_id)
+    return picked(view(desk, snapshot, thread_id), select)
 
 
 @router.post("/state/checkpoint")
 async def state_at_checkpoint(thread_id: str, body: StateAt, desk: DeskDep) -> dict[str, Any]:
     """Show a thread's state at a checkpoint."""
     await desk.log.check_thread(thread_id)
-    return view(await snapshot_at(desk, thread_id, body.checkpoint.checkpoint_id), thread_id)
+    snapshot = await snapshot_at(desk, thread_id, body.checkpoint.checkpoint_id)
+    return view(desk, snapshot, thread_id)
 
 
 @router.get("/history")
@@ -90,11 +92,12 @@ async def history(desk: Desk, thread_id: str, wanted: HistoryQuery) -> list[dict
     before = wanted.before
     if isinstance(before, Checkpoint):
         before = before.checkpoint_id
+    named = wanted.checkpoint.checkpoint_id if wanted.checkpoint else None
     found: list[dict[str, Any]] = []
     async for snapshot in desk.graph.aget_state_history(
-        config_at(thread_id), before=config_at(thread_id, before) if before else None
+        config_at(thread_id, named), before=config_at(thread_id, before) if before else None
     ):
-        each = view(snapshot, thread_id)
+        each = view(desk, snapshot, thread_id)
         if (wanted.metadata or {}).items() <= each["metadata"].items():
             found.append(each)
         if len(found) == wanted.limit:
@@ -102,14 +105,14 @@ async def history(desk: Desk, thread_id: str, wanted: HistoryQuery) -> list[dict
     return found
 
 
-def view(snapshot: StateSnapshot, thread_id: str) -> dict[str, Any]:
+def view(desk: Desk, snapshot: StateSnapshot, thread_id: str) -> dict[str, Any]:
     """Return a state as the protocol shows it."""
     here, before = _id_of(snapshot.config), _id_of(snapshot.parent_config)
     metadata = dict(snapshot.metadata or {})
     return {
-        "values": shown(snapshot.values),
+        "values": shown(snapshot.values, desk.base_url),
         "next": list(snapshot.next),
-        "tasks": [_task(task) for task in snapshot.tasks],
+        "tasks": [_task(task, desk.base_url) for task in snapshot.tasks],
         "interrupts": [asked(interrupt) for interrupt in snapshot.interrupts],
         "metadata": {
             **{key: metadata[key] for key in ("source", "step", "parents") if key in metadata},
@@ -152,7 +155,7 @@ def _check_node(node: str, snapshot: StateSnapshot) -> None:
         )
 
 
-def _task(task: Any) -> dict[str, Any]:
+def _task(task: Any, base_url: str) -> dict[str, Any]:
     return {
         "id": task.id,
         "name": task.name,
@@ -161,7 +164,7 @@ def _task(task: Any) -> dict[str, Any]:
         "interrupts": [asked(interrupt) for interrupt in task.interrupts],
         "checkpoint": None,
         "state": None,
-        "result": shown_update(task.result) if task.result else None,
+        "result": shown_update(task.result, base_url) if task.result else None,
     }
 
 

@@ -47,7 +47,7 @@ def run_stream(
     """
 
     async def lines() -> AsyncIterator[ServerSentEvent]:
-        translator, last = Translator(run), ""
+        translator, last = Translator(run, desk.base_url), ""
         async for event in desk.runs.follow(run):
             for number, part in enumerate(translator.tell(event), start=1):
                 place = Place(event.id, number)
@@ -72,7 +72,7 @@ async def outcome(desk: Desk, run: Run) -> dict[str, Any]:
 
     Raises `EngineBusy` when the server stops before.
     """
-    translator, last = Translator(run), ""
+    translator, last = Translator(run, desk.base_url), ""
     async for event in desk.runs.follow(run):
         translator.tell(event)
         last = event.event
@@ -83,7 +83,7 @@ async def outcome(desk: Desk, run: Run) -> dict[str, Any]:
         return {**translator.values, **({"__interrupt__": asked} if asked else {})}
     if desk.runs.stopping.is_set():
         raise EngineBusy("The studio is stopping: ask again in a moment.")
-    return shown((await snapshot_at(desk, run.thread_id)).values)
+    return shown((await snapshot_at(desk, run.thread_id)).values, desk.base_url)
 
 
 class Patience(Response):

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 from fastapi import APIRouter, Body, Header, Response
 from fastapi.responses import JSONResponse
 
-from graph.build import Graph
 from graph.checkpoints import copy_thread, forget_thread
 from server.agent.assistants import ASSISTANT_ID
 from server.agent.desk import Desk, DeskDep, Unsupported, config_at
@@ -106,12 +105,12 @@ async def copy(thread_id: str, desk: DeskDep) -> dict[str, Any]:
 
 async def whole(desk: Desk, thread_id: str) -> dict[str, Any]:
     """Return a thread as the protocol shows it. Raises `NotFound` (`unknown_thread`)."""
-    return await view(await desk.log.thread(thread_id), desk.graph)
+    return await view(await desk.log.thread(thread_id), desk)
 
 
-async def view(thread: Thread, graph: Graph) -> dict[str, Any]:
+async def view(thread: Thread, desk: Desk) -> dict[str, Any]:
     """Return a thread as the protocol shows it."""
-    snapshot = await graph.aget_state(config_at(thread.thread_id))
+    snapshot = await desk.graph.aget_state(config_at(thread.thread_id))
     waiting = thread.question["id"] if thread.question else None
     interrupts = {
         task.id: [asked(interrupt) for interrupt in task.interrupts]
@@ -125,7 +124,7 @@ async def view(thread: Thread, graph: Graph) -> dict[str, Any]:
         "metadata": _metadata(thread.metadata, begun=bool(thread.runs)),
         "status": status_of(thread),
         "config": {},
-        "values": shown(snapshot.values) or None,
+        "values": shown(snapshot.values, desk.base_url) or None,
         "interrupts": interrupts,
     }
 

@@ -1,4 +1,8 @@
-"""What of the graph's state the protocol shows, and the thread's messages as LangChain writes them."""
+"""What of the graph's state the protocol shows, and the thread's messages as LangChain writes them.
+
+An image block's address is whole, behind `base_url` (that of the server, no slash at its end): pages of other hosts and
+programs follow it as it stands.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,26 +32,27 @@ SHOWN = (
 )
 
 
-def shown(state: Mapping[str, Any]) -> dict[str, Any]:
+def shown(state: Mapping[str, Any], base_url: str) -> dict[str, Any]:
     """Return the `values` of a state; those of an empty one are empty."""
     if not state:
         return {}
-    return {"messages": messages(state), **{key: state[key] for key in SHOWN if key in state}}
+    values = {key: state[key] for key in SHOWN if key in state}
+    return {"messages": messages(state, base_url), **values}
 
 
-def shown_update(update: Mapping[str, Any]) -> dict[str, Any] | None:
+def shown_update(update: Mapping[str, Any], base_url: str) -> dict[str, Any] | None:
     """Return what a node changed: of the messages, the one that it added; None where nothing shows."""
     added: list[dict[str, Any]] = []
     if "messages" in update:
-        added = messages(update)[-1:]
+        added = messages(update, base_url)[-1:]
     elif "replies" in update:
-        added = [_answer(update["replies"][-1])]
+        added = [_answer(update["replies"][-1], base_url)]
     values = {key: update[key] for key in SHOWN if key in update}
     return {**({"messages": added} if added else {}), **values} or None
 
 
-def messages(state: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the conversation, oldest first; a turn keeps the ids of its two messages.
+def messages(state: Mapping[str, Any], base_url: str) -> list[dict[str, Any]]:
+    """Return the conversation, oldest first; a turn keeps the ids of its two messages, the person's as it was sent.
 
     A sketch stands with the message that brought it.
     """
@@ -55,12 +60,17 @@ def messages(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     texts: Sequence[str] = state.get("messages", [])
     sketches = state.get("sketches", [])
     sketches = [*[None] * (len(texts) - len(sketches)), *sketches]
+    ids = state.get("message_ids", [])
+    ids = [*[None] * (len(texts) - len(ids)), *ids]
     told, before = [], None
     for turn, (text, sketch) in enumerate(zip(texts, sketches, strict=False), start=1):
-        told.append(_message(turn, text, sketch if sketch != before else None))
+        new = sketch if sketch != before else None
+        content: str | list[dict[str, str]]
+        content = [_text(text), _image(new, base_url)] if new else text
+        told.append(_message(ids[turn - 1] or f"turn-{turn}-human", content))
         before = sketch
         if turn in replies:
-            told.append(_answer(replies[turn]))
+            told.append(_answer(replies[turn], base_url))
     return told
 
 
@@ -82,23 +92,23 @@ def question(interrupt: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _message(turn: int, text: str, sketch: str | None) -> dict[str, Any]:
+def _message(message_id: str, content: str | list[dict[str, str]]) -> dict[str, Any]:
     return {
         "type": "human",
-        "id": f"turn-{turn}-human",
+        "id": message_id,
         "name": None,
-        "content": [_text(text), _image(sketch)] if sketch else text,
+        "content": content,
         "additional_kwargs": {},
         "response_metadata": {},
     }
 
 
-def _answer(reply: Reply) -> dict[str, Any]:
+def _answer(reply: Reply, base_url: str) -> dict[str, Any]:
     return {
         "type": "ai",
         "id": f"turn-{reply['turn']}-ai",
         "name": None,
-        "content": [_text(reply["text"]), _image(reply["image"])],
+        "content": [_text(reply["text"]), _image(reply["image"], base_url)],
         "additional_kwargs": {},
         "response_metadata": {"width": reply["width"], "height": reply["height"]},
         "tool_calls": [],
@@ -111,5 +121,6 @@ def _text(text: str) -> dict[str, str]:
     return {"type": "text", "text": text}
 
 
-def _image(artifact_id: str) -> dict[str, str]:
-    return {"type": "image", "url": artifact_url(artifact_id), "mime_type": "image/png"}
+def _image(artifact_id: str, base_url: str) -> dict[str, str]:
+    url = base_url + artifact_url(artifact_id)
+    return {"type": "image", "url": url, "mime_type": "image/png"}

@@ -63,8 +63,10 @@ def read_place(last_event_id: str | None, length: int) -> Place:
 class Translator:
     """Tells one run. It must be given every row, in order, for `values` are the sum of what came before."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, base_url: str) -> None:
+        """`base_url` is that of the server, without a slash at its end."""
         self.run = run
+        self._base_url = base_url
         self._state: dict[str, Any] = {}
         self.interrupts: list[dict[str, Any]] = []
         self.fault: dict[str, Any] | None = None  # {"error": code, "message"}
@@ -72,7 +74,7 @@ class Translator:
     @property
     def values(self) -> dict[str, Any]:
         """The thread's values, as far as the run has told."""
-        return shown(self._state)
+        return shown(self._state, self._base_url)
 
     def tell(self, event: Event) -> list[Part]:
         """Return what a row of the log is in the protocol."""
@@ -108,13 +110,13 @@ class Translator:
     def _finish(self, data: Mapping[str, Any], said: Mapping[str, Any]) -> list[Part]:
         node, update = data["node"], said.get("update", {})
         self._state.update(update)
-        result = shown_update(update)
+        result = shown_update(update, self._base_url)
         parts = []
         if data["text"]:
             words = {"type": "said", "node": node, "text": data["text"]}
             parts.append(Part("custom", "custom", words))
         if "replies" in update:
-            parts.extend(self._message(node, shown(self._state)["messages"][-1]))
+            parts.extend(self._message(node, self.values["messages"][-1]))
         parts.append(Part("updates", "updates", {node: result}))
         parts.append(_done(said, node, result or {}, []))
         parts.append(self._values())
