@@ -105,7 +105,7 @@ def test_curl(studio: LiveStudio, sketch: Path, tmp_path: Path) -> None:
     assert 'data: {"status":"success"}' in text
     for name in ("chat.png", "edit.png"):
         assert size((out / name).read_bytes()) == (96, 64)
-    link = re.search(r'"url":"(http[^"]+)"', text)
+    link = re.search(r'"url":"(http[^"]+)"', text.partition("== as OpenAI has it")[2])
     assert link
     assert size(studio.http.get(link[1]).content) == (96, 64)
     assert "![a red boat on a lake](" in text

@@ -11,36 +11,42 @@ they stand on stays.
 """
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-
-from tools.packs import hush_loaders
-from training import train_decoder, train_diffusion, train_style_encoder, train_vae
-from training.budget import seconds_spent
-from training.pack import assemble
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of the recipe: `train(folder, seconds, seed, examples)` keeps its checkpoint in folder/`name`.pt."""
+    """One part of the recipe: `train(folder, seconds, seed, examples)` of a module, its checkpoint in folder/`name`.pt.
+
+    The module goes by its name: each process that draws pictures imports this file, and needs no torch.
+    """
 
     name: str
     share: float  # of the time budget
     examples: int  # drawn from the world for a run of an hour or more
-    train: Callable[[Path, float, int, int], None]
+    module: str
+
+    def train(self, folder: Path, seconds: float, seed: int, examples: int) -> None:
+        """Train for `seconds`, or what is left of them."""
+        import_module(self.module).train(folder, seconds, seed, examples)
 
 
 STAGES = (
-    Stage("vae", 0.09, 3000, train_vae.train),
-    Stage("style", 0.04, 10000, train_style_encoder.train),
-    Stage("diffusion", 0.82, 6000, train_diffusion.train),
-    Stage("decoder", 0.05, 500, train_decoder.train),
+    Stage("vae", 0.09, 3000, "training.train_vae"),
+    Stage("style", 0.04, 10000, "training.train_style_encoder"),
+    Stage("diffusion", 0.82, 6000, "training.train_diffusion"),
+    Stage("decoder", 0.05, 500, "training.train_decoder"),
 )
 
 
 def main() -> None:
     """Run what is missing of the stages, then assemble the pack."""
+    from tools.packs import hush_loaders
+    from training.budget import seconds_spent
+    from training.pack import assemble
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
