@@ -23,6 +23,12 @@ SCRIPTS = {  # languages that their letters tell; Chinese last, for the others b
     "zh": re.compile(r"[\u4e00-\u9fff]"),
 }
 LATIN = ("de", "fr", "es", "it", "pt", "nl", "pl", "tr")
+NOUN_FIRST = ("fr", "es", "it", "pt")  # languages that say "house red"
+ADJECTIVES = (  # that all of them say last
+    "red|blue|green|yellow|black|white|brown|grey|orange|purple|violet|pink|golden|turquoise|dark|wooden|round|modern"
+    "|rustic|ancient|warm|cold|quiet|empty"
+)
+NO_NOUNS = "and|but|with|without|not|like|from|for|under|over|between|very|more|less|many|all|only|are|two|three|four|five|six"
 SILENT = {"the": "", "a": ""}  # articles, which say nothing about a picture
 SHORTEST = 3  # letters of a part of a compound
 LONGEST = 40  # of a word that is looked up
@@ -177,4 +183,12 @@ def _translate(text: str, name: str) -> str:
         return piece[0] if english is None else SILENT.get(english, english)
 
     words = re.sub(r"[^\S\n]+", " ", re.sub(r"\w+", said, text.translate(_PUNCTUATION)))
-    return re.sub(r" (?=[,.;:!?\n]|$)|(?<=\n) ", "", words).strip()
+    words = re.sub(r" (?=[,.;:!?\n]|$)|(?<=\n) ", "", words).strip()
+    return _adjectives_first(words) if name in NOUN_FIRST else words
+
+
+def _adjectives_first(text: str) -> str:
+    """ "Black cat" for "cat black"."""
+    return re.sub(
+        rf"\b(?!(?:{ADJECTIVES}|{NO_NOUNS})\b)([a-z]{{3,}}) ({ADJECTIVES})\b", r"\2 \1", text
+    )
