@@ -28,7 +28,10 @@ ADJECTIVES = (  # that all of them say last
     "red|blue|green|yellow|black|white|brown|grey|orange|purple|violet|pink|golden|turquoise|dark|wooden|round|modern"
     "|rustic|ancient|warm|cold|quiet|empty"
 )
-NO_NOUNS = "and|but|with|without|not|like|from|for|under|over|between|very|more|less|many|all|only|are|two|three|four|five|six"
+NO_NOUNS = (
+    "and|but|with|without|not|like|from|for|under|over|between|very|more|less|many|all|only|are"
+    "|two|three|four|five|six"
+)
 SILENT = {"the": "", "a": ""}  # articles, which say nothing about a picture
 SHORTEST = 3  # letters of a part of a compound
 LONGEST = 40  # of a word that is looked up
