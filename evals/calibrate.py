@@ -49,9 +49,7 @@ QUERIES = "queries"  # beside the kinds of text that no style fits
 REFUSED = ("plain", "hard")  # kinds that the floor keeps out, and the curve is fitted to
 FALSE_ACCEPTS = 0.03  # of each of them that the floor may let through
 SURE = 0.9  # share of right answers from which a style is taken without a question
-LIKELY = (
-    2 / 3
-)  # the least score of a style that is taken without asking: twice as likely right as wrong
+LIKELY = 2 / 3  # the least score of a style taken without asking: twice as likely right as wrong
 SHRINK = 1.0  # of the metric towards plain cosines, in mean variances
 DEPTH = 8  # styles looked at for each query
 REFITS = 200  # of resampled rows, for the intervals

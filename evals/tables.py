@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 def open_console() -> Console:
     """As wide as the terminal; where there is none, wide enough for every table."""
-
     wide = None if sys.stdout.isatty() else 160
     return Console(width=wide)
 

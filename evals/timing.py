@@ -122,6 +122,7 @@ def bare_render(
         steps=steps or profile.steps,
         guidance_scale=profile.guidance_scale,
         low_noise=profile.low_noise,
+        colour_transfer=profile.colour_transfer,
         edges=resize_edges(extract_edges(sketch), width, height),
         control_scale=profile.control_scale,
         style=StyleMix(vectors, (1 / len(vectors),) * len(vectors)),

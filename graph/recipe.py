@@ -53,6 +53,7 @@ def image_request(state: State, studio: Studio, context: Context) -> ImageReques
         control_scale=profile.control_scale + reach * tried / max(1, profile.retries),
         style=style_mix(state["styles"], studio.engine, context),
         style_scale=profile.style_scale,
+        colour_transfer=profile.colour_transfer,
     )
 
 
@@ -83,6 +84,7 @@ class Recipe(BaseModel):
     low_noise: float = Field(ge=0, le=1)
     control_scale: float = Field(ge=0, le=2)
     style_scale: float = Field(ge=0, le=1.5)
+    colour_transfer: float = Field(default=0.0, ge=0, le=1)  # older recipes lack it
     styles: Json[list[StyleShare]] = Field(max_length=STYLES_MAX)
     references: Json[dict[str, str]]  # style: SHA-256 of its references' files
     edge_map: str  # a PNG in base64; empty: no sketch
@@ -110,6 +112,7 @@ def recipe(
         "low_noise": repr(float(request.low_noise)),
         "control_scale": repr(float(request.control_scale)),
         "style_scale": repr(float(request.style_scale)),
+        "colour_transfer": repr(float(request.colour_transfer)),
         "styles": json.dumps(state["styles"]),
         "references": json.dumps(reference_digests(state["styles"], context)),
         "edge_map": _pack(request.edges) if request.edges else "",

@@ -126,6 +126,7 @@ def replay(recipe: Recipe, engine: ImageEngine, context: Context, on_step: OnSte
         steps=recipe.steps,
         guidance_scale=recipe.guidance_scale,
         low_noise=recipe.low_noise,
+        colour_transfer=recipe.colour_transfer,
         edges=_edges(recipe),
         control_scale=recipe.control_scale,
         style=style_mix(_weights(recipe), engine, context),

@@ -190,7 +190,9 @@ async def test_a_file_that_carries_no_recipe_says_so(original: Original) -> None
     refused("broken_image", lambda: read_original(edited(original)[:200]))
 
 
-@pytest.mark.parametrize("name", [name for name in Recipe.model_fields if name != "versions"])
+@pytest.mark.parametrize(
+    "name", [name for name, field in Recipe.model_fields.items() if field.is_required()]
+)
 async def test_what_a_recipe_lacks_is_named(original: Original, name: str) -> None:
     short = edited(original, **{name: None})
     assert f"lacks {name}:" in refused("no_recipe", lambda: read_original(short))
@@ -223,6 +225,7 @@ def edge_map(width: int, height: int) -> str:
         ("guidance_scale", "nan"),
         ("guidance_scale", "1e308"),
         ("low_noise", "-0.1"),
+        ("colour_transfer", "1.1"),
         ("control_scale", "inf"),
         ("style_scale", "2"),
         ("box", "[0, 0, 96]"),

@@ -188,6 +188,15 @@ def test_a_size_that_does_not_fit_is_refused(starter: DiffusersEngine) -> None:
         starter.generate(replace(request(starter), width=72), _quiet)
 
 
+def test_colours_are_led_only_where_the_network_predicts_clean_latents(
+    sd15: DiffusersEngine, starter: DiffusersEngine
+) -> None:
+    with pytest.raises(InvalidRequest, match="colour_transfer must be 0"):
+        sd15.generate(request(sd15, colour_transfer=0.5), _quiet)
+    images = [starter.generate(request(starter, colour_transfer=x), _quiet) for x in (0.0, 0.5)]
+    assert images[0].tobytes() != images[1].tobytes()
+
+
 def test_a_broken_render_is_an_engine_failure(
     sd15: DiffusersEngine, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_disk_that_fills_up_keeps_the_earlier_save_and_no_torn_one(tmp_path: P
         {"guidance_scale": 1.5},
         {"control_scale": 0.5},
         {"low_noise": 0.5},
+        {"colour_transfer": 0.5},
         {"edges": Image.new("L", (64, 64), 255)},
         {"edges": None},
         {"style": None},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from tools.colour_transfer import EARLY, Colours, transfer
 from tools.control import control_image
 from tools.errors import AppError, EngineBusy, EngineFailed, InvalidRequest, OutOfMemory
 from tools.imaging import ImageRequest, OnStep, Step, StyleMix, Vector
@@ -56,6 +57,7 @@ class DiffusersEngine:
         self.name = f"{profile.pack}/{pack_revision(folder)}"
         self._words = MiniLM(folder / TOKENIZER) if profile.text == "minilm" else None
         self._pipe = _load_pipeline(folder, own_text=self._words is not None)
+        self._leads_colours = self._pipe.scheduler.config.prediction_type == "sample"
         self._one_at_a_time = threading.Lock()
 
     def count_tokens(self, text: str) -> int:
@@ -65,7 +67,11 @@ class DiffusersEngine:
         return len(self._pipe.tokenizer(text, add_special_tokens=False).input_ids)
 
     def embed_style(self, image: Image.Image) -> Vector:
-        """What the IP-Adapter sees of an RGB reference: (dim,) float32, of length 1 where the profile says so."""
+        """What a render takes from an RGB reference, as one (dim,) float32 vector whose weighted means are blends.
+
+        The IP-Adapter's part first, of length 1 where the profile says so, then its packed `Colours`; none of them for
+        a network that does not predict clean latents, whose colours cannot be led.
+        """
         import torch
 
         pixels = self._pipe.feature_extractor(image, return_tensors="pt").pixel_values
@@ -74,8 +80,21 @@ class DiffusersEngine:
             vector = encoder(pixels.to(encoder.device, encoder.dtype)).image_embeds[0]
             if self.profile.unit_style_vectors:
                 vector = torch.nn.functional.normalize(vector, dim=0)
-        found: Vector = vector.float().cpu().numpy()
-        return found
+        look: Vector = vector.float().cpu().numpy()
+        return np.concatenate([look, self._colours(image).pack()]) if self._leads_colours else look
+
+    def _colours(self, image: Image.Image) -> Colours:
+        """The `Colours` of the latents of an RGB image, no larger than the profile's renders."""
+        import torch
+
+        pipe, longest = self._pipe, self.profile.size
+        shrink = min(1.0, longest / max(image.size))
+        factor = pipe.vae_scale_factor
+        size = [max(1, round(side * shrink / factor)) * factor for side in image.size]
+        pixels = pipe.image_processor.preprocess(image.resize((size[0], size[1])))
+        with torch.inference_mode():
+            found = pipe.vae.encode(pixels.to(pipe.device, pipe.dtype)).latent_dist.mode()[0]
+        return Colours.of((found * pipe.vae.config.scaling_factor).double().cpu().numpy())
 
     def generate(
         self, request: ImageRequest, on_step: OnStep, saved: bytes | None = None
@@ -85,14 +104,19 @@ class DiffusersEngine:
         With what a `Step.save()` of the same request returned, only the steps after it are done.
         An exception raised by `on_step` stops the engine and comes out unchanged.
         Where memory runs out it goes on from the last `Step.save()` with less of it; see `_with_less`.
-        Raises `InvalidRequest` for a size it cannot take, `EngineBusy` during another render, `EngineFailed` when
-        the render breaks, `OutOfMemory`.
+        Raises `InvalidRequest` for a size or a colour transfer it cannot take, `EngineBusy` during another render,
+        `EngineFailed` when the render breaks, `OutOfMemory`.
         """
         multiple = self.profile.size_multiple
         if request.width % multiple or request.height % multiple:
             raise InvalidRequest(
                 f"{request.width}x{request.height} px: both sides must be multiples of {multiple}.",
                 code="invalid_size",
+            )
+        if request.colour_transfer and not self._leads_colours:
+            raise InvalidRequest(
+                "Colours can be led only where the network predicts clean latents: colour_transfer must be 0.",
+                code="no_colour_transfer",
             )
 
         def remembered(step: Step) -> None:
@@ -145,7 +169,16 @@ class DiffusersEngine:
         import torch
 
         pipe = self._pipe
-        sampling = Sampling(pipe.scheduler, saved, pipe.device)
+        look, colours = (None, None) if request.style is None else self._blend(request.style)
+
+        def lead(clean: torch.Tensor, timestep: int) -> torch.Tensor:
+            last = (1 - EARLY) * pipe.scheduler.config.num_train_timesteps
+            if colours is None or timestep < last or not request.colour_transfer:
+                return clean
+            steps = int((pipe.scheduler.timesteps >= last).sum())
+            return transfer(clean, colours, 1 - (1 - request.colour_transfer) ** (1 / steps))
+
+        sampling = Sampling(pipe.scheduler, saved, pipe.device, lead)
         control = self._control(request)
         scale = request.control_scale if request.edges else self.profile.blank_control_scale
 
@@ -173,9 +206,7 @@ class DiffusersEngine:
                 num_inference_steps=request.steps,
                 guidance_scale=request.guidance_scale,
                 controlnet_conditioning_scale=scale,
-                ip_adapter_image_embeds=[
-                    self._style(request.style, guided=request.guidance_scale > 1)
-                ],
+                ip_adapter_image_embeds=[self._look(look, guided=request.guidance_scale > 1)],
                 generator=torch.Generator("cpu").manual_seed(request.seed),
                 latents=self._noise(request) if sampling.latents is None else sampling.latents,
                 callback_on_step_end=after_step,
@@ -218,18 +249,24 @@ class DiffusersEngine:
             return request.edges.convert("RGB")
         return Image.fromarray(control_image(np.asarray(request.edges)))
 
-    def _style(self, mix: StyleMix | None, *, guided: bool) -> torch.Tensor:
+    def _blend(self, mix: StyleMix) -> tuple[Vector, Colours | None]:
+        """The IP-Adapter's vector of a blend, (dim,), and its colours, if they can be led."""
+        config = self._pipe.image_encoder.config
+        mean = np.average(mix.vectors, axis=0, weights=mix.weights).astype(np.float32)
+        look, colours = np.split(mean, [config.projection_dim])
+        if self.profile.unit_style_vectors:
+            look /= np.linalg.norm(look)
+        if not self._leads_colours:
+            return look, None
+        return look, Colours.unpack(colours, self._pipe.unet.config.in_channels)
+
+    def _look(self, look: Vector | None, *, guided: bool) -> torch.Tensor:
         """The blend as the IP-Adapter takes it: (1, 1, dim), under guidance (2, 1, dim) with no style first."""
         import torch
 
-        dim = self._pipe.image_encoder.config.projection_dim
-        blend = np.zeros(dim, np.float32)
-        if mix is not None:
-            blend = np.average(mix.vectors, axis=0, weights=mix.weights).astype(np.float32)
-            if self.profile.unit_style_vectors:
-                blend /= np.linalg.norm(blend)
-        vectors = [np.zeros(dim, np.float32), blend] if guided else [blend]
-        stacked = torch.from_numpy(np.stack(vectors))[:, None]
+        nothing = np.zeros(self._pipe.image_encoder.config.projection_dim, np.float32)
+        blend = nothing if look is None else look
+        stacked = torch.from_numpy(np.stack([nothing, blend] if guided else [blend]))[:, None]
         return stacked.to(self._pipe.device, self._pipe.dtype)
 
     def _preview(self, latents: torch.Tensor) -> Image.Image:

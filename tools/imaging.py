@@ -35,6 +35,7 @@ class ImageRequest:
     control_scale: float = 1.0  # ControlNet conditioning scale, 0 .. 2
     style: StyleMix | None = None  # None: text only
     style_scale: float = 1.0  # IP-Adapter scale, 0 .. 1.5
+    colour_transfer: float = 0.0  # share of the way to the style's colours, in all steps, 0 .. 1
 
 
 @dataclass(frozen=True, slots=True)

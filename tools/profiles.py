@@ -46,6 +46,7 @@ class Profile(BaseModel):
     blank_control_scale: float = Field(ge=0, le=2)  # where there is no sketch
     control_shapes: bool  # the ControlNet sees enclosed shapes beside the lines: tools/control.py
     style_scale: float = Field(ge=0, le=1.5)  # IP-Adapter scale
+    colour_transfer: float = Field(default=0.0, ge=0, le=1)  # 0 = off: tools/colour_transfer.py
     unit_style_vectors: bool  # the adapter was trained on vectors of length 1
     token_budget: int = Field(ge=8)  # tokens of a prompt
     takes_negative: bool

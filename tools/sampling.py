@@ -43,14 +43,21 @@ class Sampling:
 
     `estimate` is the scheduler's idea of the finished latents after each step, (n, channels, h, w), or None where it
     has none: schedulers return it beside the next latents, the pipeline throws it away, and it is what a preview
-    should show.
+    should show. `lead(output, timestep)` may change what the network said before the scheduler hears it.
     """
 
-    def __init__(self, scheduler: Any, saved: bytes | None, device: torch.device) -> None:
+    def __init__(
+        self,
+        scheduler: Any,
+        saved: bytes | None,
+        device: torch.device,
+        lead: Callable[[torch.Tensor, int], torch.Tensor],
+    ) -> None:
         self.estimate: torch.Tensor | None = None
         self.done = 0  # steps of earlier passes
         self.latents: torch.Tensor | None = None  # to begin with; None: noise
         self._scheduler = scheduler
+        self._lead = lead
         self._carried: dict[str, Any] = {}
         self._step: Callable[..., Any] = scheduler.step
         self._set_timesteps: Callable[..., Any] = scheduler.set_timesteps
@@ -83,12 +90,12 @@ class Sampling:
                 self.done :
             ]  # those the pipeline shall go through
 
-        def step(*args: Any, **kwargs: Any) -> Any:
+        def step(output: Any, timestep: Any, *args: Any, **kwargs: Any) -> Any:
             if self._carried:
                 vars(self._scheduler).update(self._carried)
                 self._carried = {}
             self._scheduler.timesteps = timesteps  # the scheduler counts all of them
-            result = self._step(*args, **kwargs)
+            result = self._step(self._lead(output, int(timestep)), timestep, *args, **kwargs)
             self.estimate = result[1] if isinstance(result, tuple) and len(result) > 1 else None
             return result
 

@@ -45,6 +45,7 @@ class Renderer:
             steps=self.profile.steps,
             guidance_scale=self.profile.guidance_scale,
             low_noise=self.profile.low_noise,
+            colour_transfer=self.profile.colour_transfer,
             edges=None if lines is None else Image.fromarray(lines),
             control_scale=self.profile.control_scale,
             style=StyleMix(vectors, tuple(w for _, w in references)) if vectors else None,

@@ -1,7 +1,8 @@
-"""The example of LangGraph's JavaScript SDK does what it says, under Node with the pinned packages."""
+"""The examples of LangGraph's SDKs do what they say: in Python, and under Node with the pinned packages."""
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from PIL import Image
 
 from graph.context import Context
 
-EXAMPLE = ROOT / "examples" / "javascript"
+EXAMPLES = ROOT / "examples"
+JAVASCRIPT = EXAMPLES / "javascript"
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +23,10 @@ def node(pytestconfig: pytest.Config) -> str:
     if node is None or npm is None:
         pytest.skip("Node and npm are not installed")
     folder = place(pytestconfig)
-    lock = (EXAMPLE / "package-lock.json").read_bytes()
+    lock = (JAVASCRIPT / "package-lock.json").read_bytes()
     installed = folder / "installed.json"
     if not installed.exists() or installed.read_bytes() != lock:
-        shutil.copytree(EXAMPLE, folder, dirs_exist_ok=True)
+        shutil.copytree(JAVASCRIPT, folder, dirs_exist_ok=True)
         got = subprocess.run(
             [npm, "ci", "--no-audit", "--no-fund", "--fetch-retries=1"],
             cwd=folder,
@@ -45,18 +47,14 @@ def place(config: pytest.Config) -> Path:
     return Path(config.cache.mkdir("javascript"))
 
 
-def test_two_turns_with_a_question(
-    node: str, pytestconfig: pytest.Config, context: Context, tmp_path: Path
-) -> None:
-    """The first turn by a run's stream, the second one by the thread's."""
+def two_turns(context: Context, tmp_path: Path, *example: str | Path) -> str:
+    """What an example prints that talks with a studio until a question and one picture more are behind it."""
     drawing = tmp_path / "sketch.png"
     drawing.write_bytes(png())
-    script = place(pytestconfig) / "chat.js"
-    shutil.copy(EXAMPLE / "chat.js", script)
     with serving(context) as studio:
         done = subprocess.run(
             [
-                *(node, script, drawing),
+                *(*example, drawing),
                 *("--url", str(studio.http.base_url)),
                 *("--message", "a city with ink"),
             ],
@@ -69,8 +67,25 @@ def test_two_turns_with_a_question(
         )
     assert done.returncode == 0, done.stderr
     assert "Which style? ink (you said ink)" in done.stdout
-    assert done.stdout.count("step 6 of 6") == 2
     assert "The thread has 4 messages" in done.stdout
-    for turn in (1, 2):
-        with Image.open(tmp_path / f"javascript-{turn}.png") as picture:
+    for path in sorted(tmp_path.glob("*-[12].png")):
+        with Image.open(path) as picture:
             assert picture.size == (96, 64)
+    return done.stdout
+
+
+def test_python(context: Context, tmp_path: Path) -> None:
+    said = two_turns(context, tmp_path, sys.executable, EXAMPLES / "langgraph_client.py")
+    assert "step 6 of 6" in said
+    assert {path.name for path in tmp_path.glob("*.png")} > {"langgraph-1.png", "langgraph-2.png"}
+
+
+def test_javascript(
+    node: str, pytestconfig: pytest.Config, context: Context, tmp_path: Path
+) -> None:
+    """The first turn by a run's stream, the second one by the thread's."""
+    script = place(pytestconfig) / "chat.js"
+    shutil.copy(JAVASCRIPT / "chat.js", script)
+    said = two_turns(context, tmp_path, node, script)
+    assert said.count("step 6 of 6") == 2
+    assert {path.name for path in tmp_path.glob("*.png")} > {"javascript-1.png", "javascript-2.png"}
