@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,29 +28,33 @@ def colours(of: torch.Tensor) -> Colours:
     return Colours.of(of[0].double().numpy())
 
 
+def moved(own: torch.Tensor, wanted: Colours, share: float) -> torch.Tensor:
+    return transfer(colours(own), wanted, share)(own)
+
+
 def test_a_whole_transfer_has_the_wanted_mean_and_covariance() -> None:
     wanted = colours(latents(2))
-    found = colours(transfer(latents(1), wanted, 1.0))
+    found = colours(moved(latents(1), wanted, 1.0))
     assert found.mean == pytest.approx(wanted.mean, abs=1e-4)
     assert found.covariance == pytest.approx(wanted.covariance, abs=5 * FLOOR)
 
 
 def test_half_a_transfer_is_half_way_and_none_changes_nothing() -> None:
     own, wanted = latents(1), colours(latents(2))
-    whole = transfer(own, wanted, 1.0)
-    assert transfer(own, wanted, 0.5) == pytest.approx((own + whole) / 2, abs=1e-4)
-    assert transfer(own, wanted, 0.0) == pytest.approx(own, abs=1e-5)
+    whole = moved(own, wanted, 1.0)
+    assert moved(own, wanted, 0.5) == pytest.approx((own + whole) / 2, abs=1e-4)
+    assert moved(own, wanted, 0.0) == pytest.approx(own, abs=1e-5)
 
 
 def test_colours_that_are_right_stay() -> None:
     own = latents(3)
-    assert transfer(own, colours(own), 1.0) == pytest.approx(own, abs=1e-4)
+    assert moved(own, colours(own), 1.0) == pytest.approx(own, abs=1e-4)
 
 
 def test_every_place_of_one_colour_is_no_division_by_zero() -> None:
     flat = torch.ones(1, 6, 4, 4)
-    assert transfer(flat, colours(latents(1)), 1.0).isfinite().all()
-    assert transfer(latents(1), colours(flat), 1.0).isfinite().all()
+    assert moved(flat, colours(latents(1)), 1.0).isfinite().all()
+    assert moved(latents(1), colours(flat), 1.0).isfinite().all()
 
 
 def test_colours_survive_their_vector() -> None:
@@ -82,12 +87,15 @@ def poster(*bands: str) -> Image.Image:
     return picture
 
 
-def render(engine: DiffusersEngine, reference: Image.Image, share: float) -> Image.Image:
-    request = ImageRequest(
+def request(engine: DiffusersEngine, reference: Image.Image, share: float) -> ImageRequest:
+    return ImageRequest(
         prompt="a house", seed=5, width=128, height=128, steps=6, guidance_scale=1.0, low_noise=0.3,
-        edges=drawing(), style=StyleMix((engine.embed_style(reference),), (1.0,)),
+        edges=drawing(), style=StyleMix((engine.embed_style(reference),), (1.0,)), colour_transfer=share,
     )  # fmt: skip
-    return engine.generate(replace(request, colour_transfer=share), _quiet)
+
+
+def render(engine: DiffusersEngine, reference: Image.Image, share: float) -> Image.Image:
+    return engine.generate(request(engine, reference, share), _quiet)
 
 
 def _quiet(_: Step) -> None:
@@ -118,3 +126,44 @@ def test_a_reference_may_have_any_shape(engine: DiffusersEngine, size: tuple[int
     vector = engine.embed_style(Image.new("RGB", size, "olive"))
     assert vector.dtype == np.float32
     assert np.isfinite(vector).all()
+
+
+def test_words_change_a_led_render_as_much_as_one_that_is_not(engine: DiffusersEngine) -> None:
+    day = poster("skyblue", "khaki", "sandybrown")
+
+    def darker(share: float) -> float:
+        asked = request(engine, day, share)
+        renders = [
+            engine.generate(replace(asked, prompt=prompt), _quiet)
+            for prompt in ("a house", "a house at night")
+        ]
+        plain, night = (np.asarray(image.convert("L")).mean() for image in renders)
+        return float(plain - night)
+
+    assert darker(1.0) > 0.8 * darker(0.0) > 20
+
+
+def test_a_led_render_goes_on_after_any_of_its_steps_to_the_very_same_image(
+    engine: DiffusersEngine,
+) -> None:
+    asked, saves = request(engine, poster("crimson", "gold"), 0.9), []
+    whole = engine.generate(asked, lambda step: saves.append((step.number, step.save())))
+    assert [number for number, _ in saves] == [1, 2, 3, 4, 5, 6]
+    for number, saved in saves[:-1]:
+        heard: list[Step] = []
+        again = engine.generate(asked, heard.append, saved)
+        assert [step.number for step in heard] == list(range(number + 1, 7))
+        assert again.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("change", [{"steps": 1}, {"guidance_scale": 3.0}, {"prompt": ""}])
+def test_colours_are_led_whatever_the_settings(
+    engine: DiffusersEngine, change: dict[str, Any]
+) -> None:
+    bands = poster("crimson", "gold", "navy")
+    led, left = (
+        engine.generate(replace(request(engine, bands, share), **change), _quiet)
+        for share in (0.9, 0.0)
+    )
+    wanted = palette(bands)
+    assert palette_distance(palette(led), wanted) < palette_distance(palette(left), wanted)

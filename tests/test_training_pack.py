@@ -1,5 +1,6 @@
 """What training saves is what the pipeline loads."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,14 @@ from safetensors.torch import load_file
 
 from training.budget import Budget, seconds_spent
 from training.cache import TOKENS
-from training.nets import add_ip_adapter, new_controlnet, new_unet, save
+from training.nets import add_ip_adapter, load_ip_adapter, new_controlnet, new_unet, save
+from training.pack import assemble, take_apart
+from training.train_decoder import trained_nets
 from training.train_diffusion import draw_timesteps
 from training.train_style_encoder import LOOK
 from training.train_vae import LATENT_CHANNELS
+
+STARTER = Path(__file__).parents[1] / "models/starter"
 
 
 def test_the_saved_unet_and_adapter_are_the_trained_ones(tmp_path: Path) -> None:
@@ -27,11 +32,7 @@ def test_the_saved_unet_and_adapter_are_the_trained_ones(tmp_path: Path) -> None
     save(tmp_path, unet.eval(), controlnet)
 
     loaded = UNet2DConditionModel.from_pretrained(tmp_path / "unet").eval()
-    adapter: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
-    for key, value in load_file(tmp_path / "ip_adapter/ip_adapter.safetensors").items():
-        part, name = key.split(".", 1)
-        adapter[part][name] = value.float()
-    loaded._load_ip_adapter_weights([adapter])
+    load_ip_adapter(loaded, load_file(tmp_path / "ip_adapter/ip_adapter.safetensors"))
 
     noise, words, look = (
         torch.randn(1, LATENT_CHANNELS, 8, 8),
@@ -48,6 +49,26 @@ def test_the_saved_unet_and_adapter_are_the_trained_ones(tmp_path: Path) -> None
 
     assert torch.allclose(output(unet, look), output(loaded, look), atol=2e-3)
     assert not torch.allclose(output(unet, look), output(loaded, -look), atol=2e-2)
+
+
+def test_a_pack_taken_apart_is_what_training_goes_on_from_and_the_same_pack_again(
+    tmp_path: Path,
+) -> None:
+    run, again = tmp_path / "run", tmp_path / "again"
+    run.mkdir()
+    take_apart(STARTER, run)
+    assert seconds_spent(run / "diffusion.pt") == 0
+    unet, _ = trained_nets(run)
+    assert "encoder_hid_proj" in {name.split(".")[0] for name in unet.state_dict()}
+
+    shutil.copytree(STARTER / "text", again / "text")
+    assemble(run, again)
+    files = sorted(file.relative_to(STARTER) for file in STARTER.rglob("*.safetensors"))
+    assert files == sorted(file.relative_to(again) for file in again.rglob("*.safetensors"))
+    for file in files:
+        ours, theirs = load_file(again / file), load_file(STARTER / file)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours), file
 
 
 def test_a_resumed_budget_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -70,6 +91,9 @@ def test_a_resumed_budget_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert resumed.next_step(optimizer)
     assert 0.03 < optimizer.param_groups[0]["lr"] < 0.3
     assert resumed.step == 501
+    lacking = Budget(100, 1.0, log)
+    lacking.restore(checkpoint, model=other, heads=model, optimizer=optimizer)
+    assert lacking.step == 500
     assert not Budget(100, 1.0, log, spent=100).next_step(optimizer)
 
 

@@ -3,6 +3,9 @@
 A small network that learnt from squared errors paints too grey: where it is unsure of a colour it takes the mean of
 what may be. The reference knows how its colours spread, so the estimate of the finished latents is stretched to the
 same spread while layout and colours are being decided; the steps after that put right what the stretch disturbed.
+
+How to stretch is read from the same render without words, made beside it: led by what it paints itself, a night would
+be led back to its reference's daylight. So words change a picture from where the reference puts it.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from tools.imaging import Vector
 if TYPE_CHECKING:
     import torch
 
-EARLY = 0.5  # share of the noise levels, from pure noise down, at which colours are led
+EARLY = 0.5
 FLOOR = 0.02  # variance that every channel is taken to have: a flat picture has no spread to give
 
 Floats = NDArray[np.float64]
@@ -48,24 +51,34 @@ class Colours:
         return np.concatenate([self.mean, self.covariance.ravel()]).astype(np.float32)
 
 
-def transfer(latents: torch.Tensor, wanted: Colours, share: float) -> torch.Tensor:
-    """`latents` (1, channels, height, width) moved `share`, 0..1, of the way to the mean and covariance `wanted`.
+@dataclass(frozen=True, slots=True)
+class ColourMap:
+    """An affine map of latents, the same at every place: `matrix` (channels, channels), `offset` (channels,)."""
+
+    matrix: Floats
+    offset: Floats
+
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
+        """Of (n, channels, height, width)."""
+        import torch
+
+        mixed = torch.einsum("oc,nchw->nohw", torch.from_numpy(self.matrix).to(latents), latents)
+        return mixed + torch.from_numpy(self.offset).to(latents)[:, None, None]
+
+
+def transfer(own: Colours, wanted: Colours, share: float) -> ColourMap:
+    """What moves latents of the colours `own` by `share`, 0..1, of the way to the mean and covariance `wanted`.
 
     The linear map that moves colours least: F. Pitié and A. Kokaram, "The Linear Monge-Kantorovitch Linear Colour
     Mapping for Example-Based Colour Transfer", CVMP 2007. From covariance A to B it is
     A^-1/2 (A^1/2 B A^1/2)^1/2 A^-1/2.
     """
-    import torch
-
-    own = Colours.of(latents[0].double().cpu().numpy())
     least = FLOOR * np.eye(len(own.mean))
     root = _square_root(own.covariance + least)
     inverse = np.linalg.inv(root)
     stretch = inverse @ _square_root(root @ (wanted.covariance + least) @ root) @ inverse
     matrix = (1 - share) * np.eye(len(own.mean)) + share * stretch
-    offset = own.mean + share * (wanted.mean - own.mean) - matrix @ own.mean
-    mixed = torch.einsum("oc,nchw->nohw", torch.from_numpy(matrix).to(latents), latents)
-    return mixed + torch.from_numpy(offset).to(latents)[:, None, None]
+    return ColourMap(matrix, own.mean + share * (wanted.mean - own.mean) - matrix @ own.mean)
 
 
 def _square_root(matrix: Floats) -> Floats:

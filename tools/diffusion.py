@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 IP_ADAPTER = "ip_adapter/ip_adapter.safetensors"
 TOKENIZER = "text/tokenizer.json"
+WORDLESS = ""  # the prompt of the render that another one's colours are led by
 
 
 def open_engine(profile: Profile, models_dir: Path) -> DiffusersEngine:
@@ -165,21 +166,54 @@ class DiffusersEngine:
         )
 
     def _render(self, request: ImageRequest, on_step: OnStep, saved: bytes | None) -> Image.Image:
-        """One pass of the pipeline, from noise or from `saved`."""
+        """From noise or from `saved` to a picture. While colours are led, the pipeline's pass is one of its own."""
+        scheduler, device = self._pipe.scheduler, self._pipe.device
+        look, colours = (None, None) if request.style is None else self._blend(request.style)
+        if colours is not None and request.colour_transfer:
+            early = self._early_steps(request.steps)
+            led = Sampling(scheduler, saved, device, early, self._lead(request, colours, early))
+            if led.done < early:
+                texts = (request.prompt, WORDLESS)
+                latents = self._sample(request, look, texts, led, on_step, output_type="latent")
+                saved = led.save(early, latents)
+        rest = Sampling(scheduler, saved, device)
+        image: Image.Image = self._sample(request, look, (request.prompt,), rest, on_step)[0]
+        return image
+
+    def _early_steps(self, steps: int) -> int:
+        """At how many of `steps` colours are led."""
+        scheduler = self._pipe.scheduler
+        scheduler.set_timesteps(steps)
+        last = (1 - EARLY) * scheduler.config.num_train_timesteps
+        return int((scheduler.timesteps >= last).sum())
+
+    def _lead(
+        self, request: ImageRequest, colours: Colours, steps: int
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """What leads estimates (2, channels, height, width) to `colours` in so many steps, going by the second one."""
+        share = 1 - (1 - request.colour_transfer) ** (1 / steps)
+
+        def lead(clean: torch.Tensor) -> torch.Tensor:
+            own = Colours.of(clean[1].double().cpu().numpy())
+            return transfer(own, colours, share)(clean)
+
+        return lead
+
+    def _sample(
+        self,
+        request: ImageRequest,
+        look: Vector | None,
+        texts: Sequence[str],
+        sampling: Sampling,
+        on_step: OnStep,
+        **options: Any,
+    ) -> Any:
+        """The images of a pass of the pipeline, one for each text; `on_step` hears of the first."""
         import torch
 
-        pipe = self._pipe
-        look, colours = (None, None) if request.style is None else self._blend(request.style)
-
-        def lead(clean: torch.Tensor, timestep: int) -> torch.Tensor:
-            last = (1 - EARLY) * pipe.scheduler.config.num_train_timesteps
-            if colours is None or timestep < last or not request.colour_transfer:
-                return clean
-            steps = int((pipe.scheduler.timesteps >= last).sum())
-            return transfer(clean, colours, 1 - (1 - request.colour_transfer) ** (1 / steps))
-
-        sampling = Sampling(pipe.scheduler, saved, pipe.device, lead)
-        control = self._control(request)
+        pipe, count, guided = self._pipe, len(texts), request.guidance_scale > 1
+        latents = sampling.latents
+        begin = self._noise(request).repeat(count, 1, 1, 1) if latents is None else latents[:count]
         scale = request.control_scale if request.edges else self.profile.blank_control_scale
 
         def after_step(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -190,7 +224,7 @@ class DiffusersEngine:
                 Step(
                     number,
                     request.steps,
-                    preview=lambda: self._preview(shown),
+                    preview=lambda: self._preview(shown[:1]),
                     save=lambda: sampling.save(number, latents),
                 )
             )
@@ -198,21 +232,20 @@ class DiffusersEngine:
 
         with torch.inference_mode(), sampling:
             pipe.set_ip_adapter_scale(request.style_scale if request.style else 0.0)
-            output = pipe(
-                **self._prompt(request),
-                image=control,
+            return pipe(
+                **self._prompt(texts, request.negative_prompt),
+                image=self._control(request),
                 width=request.width,
                 height=request.height,
                 num_inference_steps=request.steps,
                 guidance_scale=request.guidance_scale,
                 controlnet_conditioning_scale=scale,
-                ip_adapter_image_embeds=[self._look(look, guided=request.guidance_scale > 1)],
+                ip_adapter_image_embeds=[self._look(look, count, guided=guided)],
                 generator=torch.Generator("cpu").manual_seed(request.seed),
-                latents=self._noise(request) if sampling.latents is None else sampling.latents,
+                latents=begin,
                 callback_on_step_end=after_step,
-            )
-        image: Image.Image = output.images[0]
-        return image
+                **options,
+            ).images
 
     def _noise(self, request: ImageRequest) -> torch.Tensor:
         """The latents of pure noise that `request` begins with: (1, channels, height, width)."""
@@ -225,21 +258,23 @@ class DiffusersEngine:
         )
         return noise[None].to(pipe.device, pipe.dtype)
 
-    def _prompt(self, request: ImageRequest) -> dict[str, Any]:
+    def _prompt(self, texts: Sequence[str], negative: str) -> dict[str, Any]:
         """The pipeline's text arguments: words for its own text encoder, or MiniLM's vectors of them."""
         import torch
 
+        negatives = [negative] * len(texts)
         if self._words is None:
-            return {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
+            return {"prompt": list(texts), "negative_prompt": negatives}
         length = self.profile.token_budget + 2
-        words = [
-            self._words.embed_tokens(text, length)
-            for text in (request.prompt, request.negative_prompt)
-        ]
-        prompt, negative = (
-            torch.from_numpy(w)[None].to(self._pipe.device, self._pipe.dtype) for w in words
+        prompt_embeds, negative_embeds = (
+            torch.from_numpy(np.stack([self._words.embed_tokens(text, length) for text in rows]))
+            for rows in (texts, negatives)
         )
-        return {"prompt_embeds": prompt, "negative_prompt_embeds": negative}
+        where = (self._pipe.device, self._pipe.dtype)
+        return {
+            "prompt_embeds": prompt_embeds.to(*where),
+            "negative_prompt_embeds": negative_embeds.to(*where),
+        }
 
     def _control(self, request: ImageRequest) -> Image.Image:
         """The ControlNet's RGB image: black where there is no sketch."""
@@ -260,13 +295,14 @@ class DiffusersEngine:
             return look, None
         return look, Colours.unpack(colours, self._pipe.unet.config.in_channels)
 
-    def _look(self, look: Vector | None, *, guided: bool) -> torch.Tensor:
-        """The blend as the IP-Adapter takes it: (1, 1, dim), under guidance (2, 1, dim) with no style first."""
+    def _look(self, look: Vector | None, count: int, *, guided: bool) -> torch.Tensor:
+        """The blend as the IP-Adapter takes it: (count, 1, dim), under guidance as many without style before them."""
         import torch
 
         nothing = np.zeros(self._pipe.image_encoder.config.projection_dim, np.float32)
         blend = nothing if look is None else look
-        stacked = torch.from_numpy(np.stack([nothing, blend] if guided else [blend]))[:, None]
+        rows = [nothing] * count * guided + [blend] * count
+        stacked = torch.from_numpy(np.stack(rows))[:, None]
         return stacked.to(self._pipe.device, self._pipe.dtype)
 
     def _preview(self, latents: torch.Tensor) -> Image.Image:

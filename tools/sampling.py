@@ -43,7 +43,8 @@ class Sampling:
 
     `estimate` is the scheduler's idea of the finished latents after each step, (n, channels, h, w), or None where it
     has none: schedulers return it beside the next latents, the pipeline throws it away, and it is what a preview
-    should show. `lead(output, timestep)` may change what the network said before the scheduler hears it.
+    should show. The pass ends after step `until` of them all, if that is given. `lead` may change what the network said
+    before the scheduler hears it.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Sampling:
         scheduler: Any,
         saved: bytes | None,
         device: torch.device,
-        lead: Callable[[torch.Tensor, int], torch.Tensor],
+        until: int | None = None,
+        lead: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         self.estimate: torch.Tensor | None = None
         self.done = 0  # steps of earlier passes
         self.latents: torch.Tensor | None = None  # to begin with; None: noise
         self._scheduler = scheduler
+        self._until = until
         self._lead = lead
         self._carried: dict[str, Any] = {}
         self._step: Callable[..., Any] = scheduler.step
@@ -86,16 +89,16 @@ class Sampling:
             nonlocal timesteps
             self._set_timesteps(*args, **kwargs)
             timesteps = self._scheduler.timesteps
-            self._scheduler.timesteps = timesteps[
-                self.done :
-            ]  # those the pipeline shall go through
+            left = timesteps[self.done : self._until]
+            self._scheduler.timesteps = left  # those the pipeline shall go through
 
-        def step(output: Any, timestep: Any, *args: Any, **kwargs: Any) -> Any:
+        def step(output: Any, *args: Any, **kwargs: Any) -> Any:
             if self._carried:
                 vars(self._scheduler).update(self._carried)
                 self._carried = {}
             self._scheduler.timesteps = timesteps  # the scheduler counts all of them
-            result = self._step(self._lead(output, int(timestep)), timestep, *args, **kwargs)
+            heard = output if self._lead is None else self._lead(output)
+            result = self._step(heard, *args, **kwargs)
             self.estimate = result[1] if isinstance(result, tuple) and len(result) > 1 else None
             return result
 

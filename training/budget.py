@@ -71,11 +71,14 @@ class Budget:
             self._report(self._bar)
 
     def restore(self, checkpoint: Path, **parts: Part) -> None:
-        """Continue from `checkpoint`, if there is one; a step that was not kept is done again."""
+        """Continue from `checkpoint`, if there is one; a step that was not kept is done again.
+
+        Parts that it lacks, as one made from a pack does, begin anew.
+        """
         if checkpoint.exists():
             state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-            for name, part in parts.items():
-                part.load_state_dict(state[name])
+            for name in parts.keys() & state.keys():
+                parts[name].load_state_dict(state[name])
             self.spent = self._logged = state["spent"]
             self.step = state["step"]
 

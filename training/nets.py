@@ -86,6 +86,15 @@ def ip_adapter_state(unet: UNet2DConditionModel) -> dict[str, Tensor]:
     return {key: value.detach().half().contiguous() for key, value in state.items()}
 
 
+def load_ip_adapter(unet: UNet2DConditionModel, state: dict[str, Tensor]) -> None:
+    """Give `unet` a trained adapter, as `ip_adapter_state` wrote it, in fp32."""
+    adapter: dict[str, dict[str, Tensor]] = {"image_proj": {}, "ip_adapter": {}}
+    for key, value in state.items():
+        part, name = key.split(".", 1)
+        adapter[part][name] = value.float()
+    unet._load_ip_adapter_weights([adapter])
+
+
 def new_scheduler() -> DDIMScheduler:
     """Zero terminal SNR, so that very dark and very light pictures can be reached, and the clean latents predicted.
 

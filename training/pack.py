@@ -1,4 +1,4 @@
-"""Put the trained parts together as a pack in diffusers' own layout, checked by loading it the way users do."""
+"""Put the trained parts together as a pack in diffusers' own layout, loaded once as users do, or take one apart."""
 
 import shutil
 from pathlib import Path
@@ -11,9 +11,11 @@ from diffusers import (
     StableDiffusionControlNetPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import load_file
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 from tools.packs import write_manifest
+from training.nets import load_ip_adapter, save
 
 
 def assemble(parts: Path, pack: Path) -> None:
@@ -43,3 +45,19 @@ def assemble(parts: Path, pack: Path) -> None:
         parts / "ip_adapter/ip_adapter.safetensors", pack / "ip_adapter/ip_adapter.safetensors"
     )
     write_manifest(pack)
+
+
+def take_apart(pack: Path, parts: Path) -> None:
+    """Write to `parts`, in fp32, what training goes on from, the other way round of `assemble`.
+
+    The optimizers' states are not in a pack: theirs begin anew.
+    """
+    for part, kind in (("vae", AutoencoderKL), ("image_encoder", CLIPVisionModelWithProjection)):
+        kind.from_pretrained(pack / part, dtype=torch.float32).save_pretrained(parts / part)
+    shutil.copytree(pack / "feature_extractor", parts / "feature_extractor", dirs_exist_ok=True)
+    unet = UNet2DConditionModel.from_pretrained(pack / "unet", dtype=torch.float32)
+    load_ip_adapter(unet, load_file(pack / "ip_adapter/ip_adapter.safetensors"))
+    controlnet = ControlNetModel.from_pretrained(pack / "controlnet", dtype=torch.float32)
+    save(parts, unet, controlnet)
+    state = {"unet": unet.state_dict(), "controlnet": controlnet.state_dict()}
+    torch.save(state | {"spent": 0.0, "step": 0}, parts / "diffusion.pt")

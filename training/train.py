@@ -4,6 +4,7 @@
     make train ARGS="--minutes 10"     a smoke run
     make train ARGS="--minutes 25"     with a GPU
     make train ARGS="--pack-only"      assemble the pack from the last run's parts
+    make train ARGS="--go-on-from models/starter --out runs/more"      a new run, begun with the parts of a pack
 
 Every stage keeps a checkpoint, a loss log, a plot of it and sample sheets under --out: killed, it goes on from there;
 finished, it is passed over. A longer --minutes takes diffusion and decoder up again for the time that they lack; what
@@ -45,7 +46,7 @@ def main() -> None:
     """Run what is missing of the stages, then assemble the pack."""
     from tools.packs import hush_loaders
     from training.budget import seconds_spent
-    from training.pack import assemble
+    from training.pack import assemble, take_apart
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -57,11 +58,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/starter"))
     parser.add_argument("--pack", type=Path, default=Path("models/starter"))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--go-on-from", type=Path, help="a pack; what --out has begun goes before it"
+    )
     parser.add_argument("--pack-only", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     hush_loaders()
-    begun = seconds_spent(args.out / "diffusion.pt") > 0
+    begun = (args.out / "diffusion.pt").exists()
+    if args.go_on_from and not begun:
+        take_apart(args.go_on_from, args.out)
+        begun = True
     foundations = 2 if begun else 0  # a VAE that moved would leave the UNet in another space
     for stage in () if args.pack_only else STAGES[foundations:]:
         seconds = stage.share * args.minutes * 60
