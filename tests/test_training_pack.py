@@ -11,9 +11,15 @@ from safetensors.torch import load_file
 
 from training.budget import Budget, seconds_spent
 from training.cache import TOKENS
-from training.nets import add_ip_adapter, load_ip_adapter, new_controlnet, new_unet, save
+from training.nets import (
+    add_ip_adapter,
+    load_ip_adapter,
+    new_controlnet,
+    new_unet,
+    save,
+    trained_nets,
+)
 from training.pack import assemble, take_apart
-from training.train_decoder import trained_nets
 from training.train_diffusion import draw_timesteps
 from training.train_style_encoder import LOOK
 from training.train_vae import LATENT_CHANNELS

@@ -1,5 +1,6 @@
 """What VAE, style encoder and MiniLM, all frozen, make of the triples: the examples that diffusion learns from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from transformers import CLIPVisionModelWithProjection
 
 from tools.control import control_image
 from tools.minilm import MiniLM
-from training.data import SIZE, Triples, draw_job, jobs
+from training.data import SIZE, Job, Triples, jobs
 from training.machine import DEVICE, autocast, on_all_cores, place
 from training.train_style_encoder import TOKENIZER, as_pixels
 from training.train_vae import FACTOR, as_tensor
@@ -65,18 +66,20 @@ class Foundations:
         return Cache(torch.cat(latents), lines, roles, torch.cat(looks), torch.stack(words))
 
 
-def load_or_build_cache(folder: Path, seed: int, count: int) -> Cache:
-    """`count` examples, from disk when an earlier session left them there."""
+def load_or_build_cache(
+    folder: Path, draw: Callable[[Job], Triples], seed: int, count: int
+) -> Cache:
+    """`count` examples that `draw` drew, from disk when an earlier session left them there."""
     file = folder / f"cache-{seed}-{count}.pt"
     if not file.exists():
-        torch.save(build_cache(folder, seed, count).__dict__, file)
+        torch.save(build_cache(folder, draw, seed, count).__dict__, file)
     return Cache(**torch.load(file, weights_only=False))
 
 
-def build_cache(folder: Path, seed: int, count: int) -> Cache:
+def build_cache(folder: Path, draw: Callable[[Job], Triples], seed: int, count: int) -> Cache:
     """Draw triples in processes of their own, and run them through the frozen parts here."""
     foundations = Foundations(folder)
-    drawn = on_all_cores(draw_job, jobs(seed + 20, count), "cache")
+    drawn = on_all_cores(draw, jobs(seed, count), "cache")
     parts = [foundations.examples(triples) for triples in drawn]
     return Cache(
         torch.cat([part.latents for part in parts]),

@@ -30,6 +30,7 @@ LINE_WIDTH = 1  # px, of outlines at SIZE
 
 MOODY = 0.33  # share of the pictures on which a mood falls
 ACCENTED = 0.3  # share of those with a part that can be named, in which its colour is
+WORDY = (0.7, 0.6)  # the same two shares where words are to be learnt
 STYLED = 0.7  # share of the captions that describe the style, where words can
 
 LIBRARY = Path(__file__).parents[1] / "styles/library"
@@ -72,13 +73,13 @@ class Subject:
     mood: str | None  # one of MOODS
 
 
-def draw_subject(rng: Rng) -> Subject:
+def draw_subject(rng: Rng, moody: float = MOODY, accented: float = ACCENTED) -> Subject:
     """A scene, drawn by a more or less steady hand, perhaps with a mood, perhaps with a colour for one of its parts."""
     scene = draw_scene(rng)
     if rng.random() < 0.5:
         scene = wobble(scene, rng, rng.uniform(0.0008, 0.004))
-    mood = str(rng.choice(list(MOODS))) if rng.random() < MOODY else None
-    if not scene.accents or rng.random() > ACCENTED:
+    mood = str(rng.choice(list(MOODS))) if rng.random() < moody else None
+    if not scene.accents or rng.random() > accented:
         return Subject(scene, None, None, mood)
     accent = str(rng.choice(sorted(scene.accents)))
     return Subject(scene, accent, str(rng.choice(list(COLOURS))), mood)
@@ -134,10 +135,12 @@ def draw_triples(
     count: int,
     *,
     looks: Sequence[Look] | None = None,
+    shares: tuple[float, float] = (MOODY, ACCENTED),
     held_out: bool = False,
 ) -> Triples:
     """Draw `count` triples, in `looks` where they are given.
 
+    `shares` of them have a mood, and of those that can, a part whose colour is named.
     The reference shows the look without the mood and without the named colour: only words can tell these.
     `held_out` takes clean lines, and phrases that training never sees.
     """
@@ -147,7 +150,7 @@ def draw_triples(
     references = np.empty((count, REFERENCE, REFERENCE, 3), np.uint8)
     captions = []
     for i, look in enumerate(looks):
-        subject = draw_subject(rng)
+        subject = draw_subject(rng, *shares)
         pictures[i], raster = paint_subject(subject, look, rng)
         roles[i] = raster.labels
         lines[i] = (
@@ -165,6 +168,12 @@ def draw_job(job: Job) -> Triples:
     """The triples that diffusion learns from, of one job."""
     rng = np.random.default_rng(job.seed)
     return draw_triples(load_palettes(), load_style_captions(), rng, job.count)
+
+
+def draw_wordy_job(job: Job) -> Triples:
+    """The triples that the words are learnt from, of one job."""
+    rng = np.random.default_rng(job.seed)
+    return draw_triples(load_palettes(), load_style_captions(), rng, job.count, shares=WORDY)
 
 
 def caption(

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tools.minilm import DIM
+from training.machine import place
 from training.train_style_encoder import LOOK
 from training.train_vae import LATENT_CHANNELS
 
@@ -153,3 +154,14 @@ def save(folder: Path, unet: UNet2DConditionModel, controlnet: ControlNetModel) 
     new_scheduler().save_pretrained(folder / "scheduler")
     (folder / "ip_adapter").mkdir(exist_ok=True)
     save_file(adapter, folder / "ip_adapter/ip_adapter.safetensors")
+
+
+def trained_nets(folder: Path) -> tuple[UNet2DConditionModel, ControlNetModel]:
+    """UNet (with its IP-Adapter) and ControlNet as the diffusion stage's checkpoint has them."""
+    unet = new_unet()
+    controlnet = new_controlnet(unet)
+    add_ip_adapter(unet)
+    state = torch.load(folder / "diffusion.pt", weights_only=True, mmap=True)
+    unet.load_state_dict(state["unet"])
+    controlnet.load_state_dict(state["controlnet"])
+    return place(unet).eval(), place(controlnet).eval()

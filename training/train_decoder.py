@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import Tensor
 
 from training.budget import Budget
 from training.cache import Cache, Foundations, as_control, control_images
 from training.data import draw_triples, load_palettes, load_style_captions
-from training.machine import DEVICE, autocast, place
-from training.nets import add_ip_adapter, new_controlnet, new_unet
+from training.machine import DEVICE, autocast
+from training.nets import trained_nets
 from training.sampler import denoise
 from training.train_vae import as_tensor, lines_kept, psnr, reconstruction_loss
 
@@ -99,14 +98,3 @@ def denoised(folder: Path, examples: Cache, rng: np.random.Generator, batch: int
             )
         )
     return torch.cat(found)
-
-
-def trained_nets(folder: Path) -> tuple[UNet2DConditionModel, ControlNetModel]:
-    """UNet (with its IP-Adapter) and ControlNet as the diffusion stage's checkpoint has them."""
-    unet = new_unet()
-    controlnet = new_controlnet(unet)
-    add_ip_adapter(unet)
-    state = torch.load(folder / "diffusion.pt", weights_only=True, mmap=True)
-    unet.load_state_dict(state["unet"])
-    controlnet.load_state_dict(state["controlnet"])
-    return place(unet).eval(), place(controlnet).eval()

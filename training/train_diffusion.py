@@ -5,11 +5,13 @@ learnt first. Each condition is dropped now and then, so that words alone, a ske
 all three each work; words and reference are also dropped together, which is the other half of guidance.
 """
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import ControlNetModel, UNet2DConditionModel
+from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -79,9 +81,9 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 8) -
 
     Half pictures first, four times as many of them, then whole ones.
     """
-    cache = load_or_build_cache(folder, seed, count)
+    cache = load_or_build_cache(folder, draw_job, seed + 20, count)
     control = control_images(cache.lines)
-    nothing = torch.from_numpy(MiniLM(TOKENIZER).embed_tokens("", TOKENS)).to(DEVICE)
+    nothing = empty_words()
     torch.manual_seed(seed)
     unet = new_unet()
     controlnet = place(new_controlnet(unet))
@@ -99,39 +101,84 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 8) -
 
     while budget.next_step(optimizer):
         crop = CROP if budget.elapsed < WINDOWS * seconds else CELLS
-        rows = rng.integers(len(cache.latents), size=batch * (CELLS // crop) ** 2)
-        corners = rng.integers(0, CELLS - crop + 1, size=(len(rows), 2))
-        places = list(zip(rows, corners, strict=True))
-        latents = (
-            torch.stack([cache.latents[i][square(at, crop)] for i, at in places]).to(DEVICE).float()
-        )
-        lines = as_control(
-            np.stack([control[i][square(at * FACTOR, crop * FACTOR)] for i, at in places])
-        )
-        roles = as_roles(np.stack([cache.roles[i][square(at, crop)[1:]] for i, at in places]))
-        words, looks = cache.words[rows].to(DEVICE).float(), cache.looks[rows].to(DEVICE)
-        chance = torch.from_numpy(rng.random((2, len(rows)))).to(DEVICE)
-        wordless, lookless = chance[0] < 0.16, (chance[0] > 0.08) & (chance[0] < 0.24)
-        words = torch.where(wordless[:, None, None], nothing, words)
-        looks = torch.where(lookless[:, None], torch.zeros_like(looks), looks)
-        lines = lines * (chance[1] > 0.05)[:, None, None, None]
-        t = torch.from_numpy(draw_timesteps(rng, len(rows)))
-        noisy = scheduler.add_noise(latents, torch.randn(latents.shape).to(DEVICE), t)
-        with autocast():
-            clean = predict(unet, controlnet, noisy, t.to(DEVICE), lines, words, looks).float()
-        weight = (1 / (1 - scheduler.alphas_cumprod[t])).clamp(max=MOST_WEIGHT)  # 1 + SNR: v's own
-        loss = (weight.to(DEVICE) * (clean - latents).square().mean((1, 2, 3))).mean()
+        seen = windows(cache, control, batch * (CELLS // crop) ** 2, crop, rng)
+        loss = denoising_loss(unet, controlnet, without_some(seen, nothing, rng), scheduler, rng)
         optimizer.zero_grad(set_to_none=True)
-        (loss + ROLE_WEIGHT * reader.loss(roles)).backward()
+        (loss + ROLE_WEIGHT * reader.loss(seen.roles)).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        budget.note(loss.item(), len(rows))
+        budget.note(loss.item(), len(seen.latents))
         if budget.step % 200 == 0:
             budget.keep(folder / "diffusion.pt", **parts)
         if budget.step % SHEET_EVERY == 0:
             sheet.draw(unet, controlnet, budget.step)
     save(folder, unet, controlnet)
     budget.keep(folder / "diffusion.pt", finished=True, **parts)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A batch of n, in windows of so many latent cells a side."""
+
+    latents: Tensor  # (n, LATENT_CHANNELS, cells, cells) float32, unit variance
+    lines: Tensor  # (n, 3, cells * FACTOR, cells * FACTOR), the control images in 0..1
+    roles: Tensor  # (n, cells, cells), classes 0..5
+    words: Tensor  # (n, TOKENS, DIM)
+    looks: Tensor  # (n, LOOK)
+
+
+def windows(
+    cache: Cache, control: NDArray[np.uint8], count: int, crop: int, rng: np.random.Generator
+) -> Examples:
+    """`count` examples of `cache`, seen through windows of `crop` latent cells a side; `control` holds their lines."""
+    rows = rng.integers(len(cache.latents), size=count)
+    corners = rng.integers(0, CELLS - crop + 1, size=(count, 2))
+    places = list(zip(rows, corners, strict=True))
+    latents = torch.stack([cache.latents[i][square(at, crop)] for i, at in places])
+    lines = [control[i][square(at * FACTOR, crop * FACTOR)] for i, at in places]
+    return Examples(
+        latents.to(DEVICE).float(),
+        as_control(np.stack(lines)),
+        as_roles(np.stack([cache.roles[i][square(at, crop)[1:]] for i, at in places])),
+        cache.words[rows].to(DEVICE).float(),
+        cache.looks[rows].to(DEVICE),
+    )
+
+
+def without_some(seen: Examples, nothing: Tensor, rng: np.random.Generator) -> Examples:
+    """The same with words (`nothing` in their place), look or lines left out here and there."""
+    chance = torch.from_numpy(rng.random((2, len(seen.latents)))).to(DEVICE)
+    wordless, lookless = chance[0] < 0.16, (chance[0] > 0.08) & (chance[0] < 0.24)
+    return replace(
+        seen,
+        words=torch.where(wordless[:, None, None], nothing, seen.words),
+        looks=torch.where(lookless[:, None], torch.zeros_like(seen.looks), seen.looks),
+        lines=seen.lines * (chance[1] > 0.05)[:, None, None, None],
+    )
+
+
+def denoising_loss(
+    unet: UNet2DConditionModel,
+    controlnet: ControlNetModel,
+    seen: Examples,
+    scheduler: DDIMScheduler,
+    rng: np.random.Generator,
+) -> Tensor:
+    """Squared error of the clean latents that the networks see behind noise, weighed as v's own error would be."""
+    latents = seen.latents
+    t = torch.from_numpy(draw_timesteps(rng, len(latents)))
+    noisy = scheduler.add_noise(latents, torch.randn(latents.shape).to(DEVICE), t)
+    with autocast():
+        clean = predict(
+            unet, controlnet, noisy, t.to(DEVICE), seen.lines, seen.words, seen.looks
+        ).float()
+    weight = (1 / (1 - scheduler.alphas_cumprod[t])).clamp(max=MOST_WEIGHT)  # 1 + SNR
+    return (weight.to(DEVICE) * (clean - latents).square().mean((1, 2, 3))).mean()
+
+
+def empty_words() -> Tensor:
+    """What the networks are told where nothing is said: (TOKENS, DIM)."""
+    return torch.from_numpy(MiniLM(TOKENIZER).embed_tokens("", TOKENS)).to(DEVICE)
 
 
 def square(corner: np.ndarray, side: int) -> tuple[slice, slice, slice]:
