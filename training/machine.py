@@ -29,6 +29,15 @@ def autocast() -> AbstractContextManager[object]:
     return torch.autocast("cuda", torch.bfloat16) if GPU else nullcontext()
 
 
+def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    """One step down the gradient of `loss`, whose norm over all of the optimizer's parameters is held to 1."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    optimizer.step()
+
+
 def on_all_cores(draw: Callable[[Job], Result], jobs: Sequence[Job], name: str) -> Iterator[Result]:
     """What `draw`, a function of a module, makes of each job, in order, in processes of its own."""
     with get_context("spawn").Pool(os.cpu_count(), cv2.setNumThreads, (1,)) as pool:

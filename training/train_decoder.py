@@ -17,7 +17,7 @@ from torch import Tensor
 from training.budget import Budget
 from training.cache import Cache, Foundations, as_control, control_images
 from training.data import draw_triples, load_palettes, load_style_captions
-from training.machine import DEVICE, autocast
+from training.machine import DEVICE, autocast, descend
 from training.nets import trained_nets
 from training.sampler import denoise
 from training.train_vae import as_tensor, lines_kept, psnr, reconstruction_loss
@@ -50,10 +50,7 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 2) -
         with autocast():
             output = vae.decode(noisy / vae.config.scaling_factor).sample
             loss = reconstruction_loss(output, target) + FAINT_WEIGHT * faintness(output, target)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.decoder.parameters(), 1.0)
-        optimizer.step()
+        descend(optimizer, loss)
         budget.note(loss.item(), batch)
         if budget.step % 300 == 0:
             budget.keep(checkpoint, **parts)

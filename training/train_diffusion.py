@@ -28,7 +28,7 @@ from training.cache import (
     load_or_build_cache,
 )
 from training.data import Job, draw_job
-from training.machine import DEVICE, autocast, place
+from training.machine import DEVICE, autocast, descend, place
 from training.nets import add_ip_adapter, new_controlnet, new_scheduler, new_unet, predict, save
 from training.sampler import decode, denoise
 from training.train_style_encoder import TOKENIZER
@@ -103,10 +103,7 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 8) -
         crop = CROP if budget.elapsed < WINDOWS * seconds else CELLS
         seen = windows(cache, control, batch * (CELLS // crop) ** 2, crop, rng)
         loss = denoising_loss(unet, controlnet, without_some(seen, nothing, rng), scheduler, rng)
-        optimizer.zero_grad(set_to_none=True)
-        (loss + ROLE_WEIGHT * reader.loss(seen.roles)).backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        descend(optimizer, loss + ROLE_WEIGHT * reader.loss(seen.roles))
         budget.note(loss.item(), len(seen.latents))
         if budget.step % 200 == 0:
             budget.keep(folder / "diffusion.pt", **parts)

@@ -14,7 +14,7 @@ from tools.edges import find_steps
 from tools.fidelity import RENDER_STRICTNESS
 from training.budget import Budget
 from training.data import SIZE, Job, draw_pictures, jobs
-from training.machine import DEVICE, autocast, on_all_cores, place
+from training.machine import DEVICE, autocast, descend, on_all_cores, place
 
 LATENT_CHANNELS = 6
 FACTOR = 4  # px a side of one latent cell
@@ -121,10 +121,7 @@ def train(folder: Path, seconds: float, seed: int, pool_size: int, pixels: int =
             crops = crops[:, :, ::-1]
         with autocast():
             loss = vae_loss(vae, as_tensor(crops))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
+        descend(optimizer, loss)
         budget.note(loss.item(), batch)
         if budget.step % 300 == 0:
             budget.keep(folder / "vae.pt", vae=vae, optimizer=optimizer)

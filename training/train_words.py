@@ -14,6 +14,7 @@ from torch import nn
 from training.budget import Budget
 from training.cache import control_images, load_or_build_cache
 from training.data import draw_wordy_job
+from training.machine import descend
 from training.nets import new_scheduler, save, trained_nets
 from training.train_diffusion import CROP, denoising_loss, empty_words, windows, without_some
 
@@ -39,10 +40,7 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 32) 
     while budget.next_step(optimizer):
         seen = without_some(windows(cache, control, batch, CROP, rng), nothing, rng)
         loss = denoising_loss(unet, controlnet, seen, scheduler, rng)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(readers.parameters(), 1.0)
-        optimizer.step()
+        descend(optimizer, loss)
         budget.note(loss.item(), batch)
         if budget.step % 200 == 0:
             budget.keep(checkpoint, readers=readers, optimizer=optimizer)
