@@ -233,7 +233,7 @@ class DiffusersEngine:
         with torch.inference_mode(), sampling:
             pipe.set_ip_adapter_scale(request.style_scale if request.style else 0.0)
             return pipe(
-                **self._prompt(texts, request.negative_prompt),
+                **self._prompt(texts, request.negative_prompt, guided=guided),
                 image=self._control(request),
                 width=request.width,
                 height=request.height,
@@ -258,23 +258,22 @@ class DiffusersEngine:
         )
         return noise[None].to(pipe.device, pipe.dtype)
 
-    def _prompt(self, texts: Sequence[str], negative: str) -> dict[str, Any]:
+    def _prompt(self, texts: Sequence[str], negative: str, *, guided: bool) -> dict[str, Any]:
         """The pipeline's text arguments: words for its own text encoder, or MiniLM's vectors of them."""
         import torch
 
-        negatives = [negative] * len(texts)
+        negatives = [negative] * len(texts) if guided else None
         if self._words is None:
             return {"prompt": list(texts), "negative_prompt": negatives}
-        length = self.profile.token_budget + 2
-        prompt_embeds, negative_embeds = (
-            torch.from_numpy(np.stack([self._words.embed_tokens(text, length) for text in rows]))
-            for rows in (texts, negatives)
-        )
-        where = (self._pipe.device, self._pipe.dtype)
-        return {
-            "prompt_embeds": prompt_embeds.to(*where),
-            "negative_prompt_embeds": negative_embeds.to(*where),
-        }
+        length, words = self.profile.token_budget + 2, self._words
+
+        def embedded(rows: Sequence[str] | None) -> torch.Tensor | None:
+            if rows is None:
+                return None
+            vectors = torch.from_numpy(np.stack([words.embed_tokens(row, length) for row in rows]))
+            return vectors.to(self._pipe.device, self._pipe.dtype)
+
+        return {"prompt_embeds": embedded(texts), "negative_prompt_embeds": embedded(negatives)}
 
     def _control(self, request: ImageRequest) -> Image.Image:
         """The ControlNet's RGB image: black where there is no sketch."""
@@ -321,7 +320,6 @@ def _load_pipeline(folder: Path, *, own_text: bool) -> StableDiffusionControlNet
 
     hush_loaders()
     from diffusers import StableDiffusionControlNetPipeline
-    from safetensors.torch import load_file
     from transformers import CLIPImageProcessorPil
 
     gpu = torch.cuda.is_available()
@@ -336,10 +334,19 @@ def _load_pipeline(folder: Path, *, own_text: bool) -> StableDiffusionControlNet
         use_safetensors=True,
         dtype=torch.float16 if gpu else torch.float32,
     )
+    pipe.load_ip_adapter(
+        read_ip_adapter(folder), subfolder=None, weight_name=None, image_encoder_folder=None
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to("cuda" if gpu else "cpu")
+
+
+def read_ip_adapter(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """The IP-Adapter of a pack as diffusers' loaders take it: `image_proj` and `ip_adapter`, each weights by name."""
+    from safetensors.torch import load_file
+
     adapter: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
     for key, value in load_file(folder / IP_ADAPTER).items():
         part, name = key.split(".", 1)
         adapter[part][name] = value
-    pipe.load_ip_adapter(adapter, subfolder=None, weight_name=None, image_encoder_folder=None)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe.to("cuda" if gpu else "cpu")
+    return adapter

@@ -7,6 +7,7 @@ from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tools.diffusion import read_ip_adapter
 from tools.minilm import DIM
 from training.machine import place
 from training.train_style_encoder import LOOK
@@ -87,12 +88,10 @@ def ip_adapter_state(unet: UNet2DConditionModel) -> dict[str, Tensor]:
     return {key: value.detach().half().contiguous() for key, value in state.items()}
 
 
-def load_ip_adapter(unet: UNet2DConditionModel, state: dict[str, Tensor]) -> None:
-    """Give `unet` a trained adapter, as `ip_adapter_state` wrote it, in fp32."""
-    adapter: dict[str, dict[str, Tensor]] = {"image_proj": {}, "ip_adapter": {}}
-    for key, value in state.items():
-        part, name = key.split(".", 1)
-        adapter[part][name] = value.float()
+def load_ip_adapter(unet: UNet2DConditionModel, pack: Path) -> None:
+    """Give `unet` the trained adapter of a pack, in fp32."""
+    parts = read_ip_adapter(pack).items()
+    adapter = {part: {name: x.float() for name, x in weights.items()} for part, weights in parts}
     unet._load_ip_adapter_weights([adapter])
 
 

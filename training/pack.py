@@ -11,7 +11,6 @@ from diffusers import (
     StableDiffusionControlNetPipeline,
     UNet2DConditionModel,
 )
-from safetensors.torch import load_file
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 from tools.packs import write_manifest
@@ -56,7 +55,7 @@ def take_apart(pack: Path, parts: Path) -> None:
         kind.from_pretrained(pack / part, dtype=torch.float32).save_pretrained(parts / part)
     shutil.copytree(pack / "feature_extractor", parts / "feature_extractor", dirs_exist_ok=True)
     unet = UNet2DConditionModel.from_pretrained(pack / "unet", dtype=torch.float32)
-    load_ip_adapter(unet, load_file(pack / "ip_adapter/ip_adapter.safetensors"))
+    load_ip_adapter(unet, pack)
     controlnet = ControlNetModel.from_pretrained(pack / "controlnet", dtype=torch.float32)
     save(parts, unet, controlnet)
     state = {"unet": unet.state_dict(), "controlnet": controlnet.state_dict()}

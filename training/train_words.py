@@ -6,6 +6,7 @@ Words that decide too much push the reference's colours aside, so the weights en
 what they learnt: M. Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022.
 """
 
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -29,13 +30,14 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 32) 
     unet, controlnet = trained_nets(folder)
     for net in (unet, controlnet):
         net.train().requires_grad_(False)
-    readers = nn.ModuleList([*word_readers(unet), *word_readers(controlnet)]).requires_grad_(True)
-    before = {name: weight.clone() for name, weight in readers.state_dict().items()}
+    readers = nn.ModuleList([*word_readers(unet), *word_readers(controlnet)])
+    before = deepcopy(readers)
+    readers.requires_grad_(True)
     scheduler = new_scheduler()
     optimizer = torch.optim.AdamW(readers.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
     budget = Budget(seconds, 3e-4, folder / "words.log.jsonl")
     checkpoint = folder / "words.pt"
-    budget.restore(checkpoint, readers=readers, optimizer=optimizer)
+    budget.restore(checkpoint, readers=readers, before=before, optimizer=optimizer)
     rng = budget.generator(seed + 50)
     while budget.next_step(optimizer):
         seen = without_some(windows(cache, control, batch, CROP, rng), nothing, rng)
@@ -43,16 +45,18 @@ def train(folder: Path, seconds: float, seed: int, count: int, batch: int = 32) 
         descend(optimizer, loss)
         budget.note(loss.item(), batch)
         if budget.step % 200 == 0:
-            budget.keep(checkpoint, readers=readers, optimizer=optimizer)
-    learnt = readers.state_dict()
-    readers.load_state_dict({k: torch.lerp(before[k], learnt[k], LEARNT) for k in learnt})
+            budget.keep(checkpoint, readers=readers, before=before, optimizer=optimizer)
+    budget.keep(checkpoint, readers=readers, before=before, optimizer=optimizer)
+    with torch.no_grad():
+        for weight, old in zip(readers.parameters(), before.parameters(), strict=True):
+            weight.lerp_(old, 1 - LEARNT)
     save(folder, unet, controlnet)
     diffusion = folder / "diffusion.pt"
     state = torch.load(diffusion, weights_only=True, mmap=True)
     state |= {"unet": unet.state_dict(), "controlnet": controlnet.state_dict()}
     torch.save(state, diffusion.with_suffix(".new"))
     diffusion.with_suffix(".new").replace(diffusion)
-    budget.keep(checkpoint, finished=True, readers=readers, optimizer=optimizer)
+    budget.keep(checkpoint, finished=True, optimizer=optimizer)  # from now on diffusion.pt has them
 
 
 def word_readers(net: nn.Module) -> list[nn.Module]:
